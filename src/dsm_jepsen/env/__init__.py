@@ -1,0 +1,34 @@
+"""The seams: what a program may know of time, chance, store, network and hosts, in every world alike."""
+
+from dsm_jepsen.env.clock import Clock as Clock
+from dsm_jepsen.env.control import Capability as Capability
+from dsm_jepsen.env.control import Control as Control
+from dsm_jepsen.env.control import Link as Link
+from dsm_jepsen.env.control import Role as Role
+from dsm_jepsen.env.errors import CompactedError as CompactedError
+from dsm_jepsen.env.errors import DefiniteError as DefiniteError
+from dsm_jepsen.env.errors import IndefiniteError as IndefiniteError
+from dsm_jepsen.env.errors import OutcomeError as OutcomeError
+from dsm_jepsen.env.errors import RefusedError as RefusedError
+from dsm_jepsen.env.errors import SessionLostError as SessionLostError
+from dsm_jepsen.env.network import Handler as Handler
+from dsm_jepsen.env.network import Network as Network
+from dsm_jepsen.env.network import Request as Request
+from dsm_jepsen.env.network import Response as Response
+from dsm_jepsen.env.rng import Rng as Rng
+from dsm_jepsen.env.store import Change as Change
+from dsm_jepsen.env.store import Commit as Commit
+from dsm_jepsen.env.store import Compare as Compare
+from dsm_jepsen.env.store import Delete as Delete
+from dsm_jepsen.env.store import Entry as Entry
+from dsm_jepsen.env.store import Hints as Hints
+from dsm_jepsen.env.store import Put as Put
+from dsm_jepsen.env.store import Session as Session
+from dsm_jepsen.env.store import Store as Store
+from dsm_jepsen.env.store import Watch as Watch
+from dsm_jepsen.env.store import Write as Write
+from dsm_jepsen.env.system import Client as Client
+from dsm_jepsen.env.system import Env as Env
+from dsm_jepsen.env.system import Program as Program
+from dsm_jepsen.env.system import Site as Site
+from dsm_jepsen.env.system import System as System

@@ -1,0 +1,77 @@
+"""The seam to a cluster's hosts: what a nemesis may do, the same verbs in every world.
+
+Aimed at a host and a role: every host has a ``store`` member and a ``node`` process. A verb that a
+cluster cannot do is missing from ``capabilities``, and a scenario that needs it is refused by name
+before the run, never run without it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Role(StrEnum):
+    """A process of a host."""
+
+    STORE = "store"
+    NODE = "node"
+
+
+class Capability(StrEnum):
+    """A group of verbs that a cluster either has or has not."""
+
+    KILL = "kill"
+    PAUSE = "pause"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """One direction between two processes; packets from source to target."""
+
+    source_host: str
+    source_role: Role
+    target_host: str
+    target_role: Role
+
+
+class Control(Protocol):
+    """A nemesis' hands. Every verb is idempotent and returns when it has taken effect."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the hosts."""
+        ...
+
+    def capabilities(self) -> frozenset[Capability]:
+        """What this cluster can do, probed rather than assumed."""
+        ...
+
+    async def kill(self, node: str, role: Role) -> None:
+        """End a process at once, as by SIGKILL; what it wrote to disk stays."""
+        ...
+
+    async def restart(self, node: str, role: Role) -> None:
+        """Start a killed process again with the same disk; returns once it was started, not yet ready."""
+        ...
+
+    async def pause(self, node: str, role: Role) -> None:
+        """Freeze a process, as by SIGSTOP."""
+        ...
+
+    async def resume(self, node: str, role: Role) -> None:
+        """Let a frozen process go on."""
+        ...
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        """Drop everything on exactly these directed links, and on no others."""
+        ...
+
+    async def mend(self) -> None:
+        """Let everything through again."""
+        ...
+
+    async def leader(self) -> str | None:
+        """The host whose store member leads now, or ``None``."""
+        ...

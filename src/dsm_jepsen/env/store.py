@@ -1,0 +1,174 @@
+"""The seam to the coordination store: what etcd and ZooKeeper share and a state machine needs.
+
+Two numbers that must not be mixed up:
+
+* a key's **version** is for comparing: it changes with every write of that key and is only ever
+  tested for equality (etcd: mod revision; ZooKeeper: data version);
+* the store's **position** is for watching: later changes have greater positions
+  (etcd: revision; ZooKeeper: number in the circular log).
+
+Rules that keep a program right on both stores: a key that is compared is never deleted and made
+anew (ZooKeeper's versions start again at 0), and a fence is written *into* the record it protects
+(ZooKeeper's transactions compare nothing but versions).
+
+Every call may raise ``DefiniteError`` (certainly not done) or ``IndefiniteError`` (unknown). No
+call retries on its own: a repeated write whose first try went through would be a lie.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key's value as read: with its version, and the position at which it was written."""
+
+    key: str
+    value: bytes
+    version: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a watched key: its new entry, or ``None`` when it was deleted."""
+
+    key: str
+    entry: Entry | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A condition: the key has this version; ``None`` means that it does not exist."""
+
+    key: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a value; bound to a session it disappears with it."""
+
+    key: str
+    value: bytes
+    session: "Session | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a key; nothing happens if it does not exist."""
+
+    key: str
+
+
+Write = Put | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A transaction that took effect: its position, and each write's new version (``None``: deleted)."""
+
+    position: int
+    versions: tuple[int | None, ...]
+
+
+class Session(Protocol):
+    """A claim to be alive: renewed in the background until closed or lost."""
+
+    @property
+    def id(self) -> str:
+        """A name no other session of this store has or will have."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """False once the session ended, or its ttl has passed without a renewal that was confirmed.
+
+        The answer is conservative: it turns false no later than the store drops the session.
+        """
+        ...
+
+    async def wait_lost(self) -> None:
+        """Return when ``alive`` has turned false (also after ``close``)."""
+        ...
+
+    async def close(self) -> None:
+        """End the session; its keys are deleted now, or when its ttl has passed if the store is away."""
+        ...
+
+
+class Watch(AsyncIterator[Change], Protocol):
+    """The changes of one key, in order and without gaps, until closed.
+
+    Iteration raises ``CompactedError`` if changes were dropped before they could be read, and
+    ``IndefiniteError`` if the connection broke: watch again after the last position seen.
+    """
+
+    async def aclose(self) -> None:
+        """Stop watching."""
+        ...
+
+
+class Hints(AsyncIterator[None], Protocol):
+    """Signs that something below a prefix may have changed, until closed; the first comes at once.
+
+    Each says "list again" and no more (ZooKeeper can do no more). Errors as for ``Watch``.
+    """
+
+    async def aclose(self) -> None:
+        """Stop watching."""
+        ...
+
+
+class Store(Protocol):
+    """A connection to one member of the store."""
+
+    async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
+        """Read a key: linearizable, or with ``stale_ok`` whatever this member knows."""
+        ...
+
+    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
+        """Read all keys that begin with the prefix, in the order of their names."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
+        """Write a key whatever it held."""
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """Delete a key; false if it did not exist."""
+        ...
+
+    async def compare_and_set(self, key: str, value: bytes, *, version: int | None) -> Entry | None:
+        """Write a key if it has this version (``None``: does not exist); ``None`` if it has another."""
+        ...
+
+    async def transact(self, compares: Sequence[Compare], writes: Sequence[Write]) -> Commit | None:
+        """Do all writes at once if all compares hold; ``None``, and nothing done, if one does not."""
+        ...
+
+    def watch(self, key: str, *, after: int) -> Watch:
+        """Follow a key's changes with positions greater than ``after`` (an entry's position, or 0)."""
+        ...
+
+    def watch_hint(self, prefix: str) -> Hints:
+        """Learn when it is worth listing the prefix again."""
+        ...
+
+    async def open_session(self, ttl_ms: int) -> Session:
+        """Begin a session that the store drops when it has not been renewed for ``ttl_ms``."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection with its watches; sessions are left to end by their ttl."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Use the connection for a block."""
+        ...
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close it at the end."""
+        ...

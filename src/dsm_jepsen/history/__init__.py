@@ -1,0 +1,9 @@
+"""What clients saw: operations and the histories they form, on disk and in memory."""
+
+from dsm_jepsen.history.history import History as History
+from dsm_jepsen.history.history import HistoryError as HistoryError
+from dsm_jepsen.history.history import Operation as Operation
+from dsm_jepsen.history.op import NEMESIS as NEMESIS
+from dsm_jepsen.history.op import Op as Op
+from dsm_jepsen.history.op import OpType as OpType
+from dsm_jepsen.history.op import Process as Process
