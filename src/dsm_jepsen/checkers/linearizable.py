@@ -1,0 +1,314 @@
+"""Every operation seems to happen at once, at one moment between its call and its return.
+
+Catches: whatever breaks the order of real time or the model's rules: stale reads, lost updates, effects
+of refused operations, effects that vanish. Operations of unknown outcome may happen at any later time.
+Misses: nothing among the operations the model judges; says nothing of the others.
+Cost: about 20 us per operation with few clients; exponential in the operations open at once, so there is a
+budget. Undecided operations of one kind count as one; clocks are not looked at, only the order of events.
+
+The search goes forward over the events (just-in-time linearization, Lowe 2017). A configuration is one
+explanation so far: which open operations have taken effect already, and the state. At each return, every
+configuration where the operation has not taken effect yet is extended by open operations until it has.
+The first return that no configuration survives is the first that cannot be explained. A narrow search that
+keeps only a few configurations goes first: if it finds an explanation, that is one.
+"""
+
+from collections import deque
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dsm_jepsen.checkers._base import Checker, Verdict
+from dsm_jepsen.checkers._words import brief, naming
+from dsm_jepsen.checkers.models import REJECT, UNKNOWN, Explains, Model, Refused
+from dsm_jepsen.history import History, Op, Operation
+
+_NARROW = 8
+"""Configurations kept in a first, quick search: what it explains is valid, what it does not is open."""
+
+_SHOWN = 10
+"""States shown of an operation that cannot be explained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much may be searched before the verdict is unknown; no clock, so that it is the same everywhere."""
+
+    configurations: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        if self.configurations < 1:
+            raise ValueError(f"a budget of {self.configurations} configurations; it must be at least 1")
+
+
+class _Call(NamedTuple):
+    """An operation to be explained; ``returned`` is ``None`` if it never has to take effect."""
+
+    invoke: Op
+    returned: Op | None
+    result: Any
+    symbol: bytes
+    """Equal for operations that the model cannot tell apart."""
+
+
+_Trail = tuple[Any, Any] | None
+"""What took effect, last first: ``(call, earlier trail)``."""
+
+
+class _Configuration(NamedTuple):
+    done: int
+    """Bits of the open operations' slots: which have taken effect."""
+    state: Hashable
+
+
+_Layer = dict[_Configuration, _Trail]
+"""Every explanation of the history so far, with the order by which it came about."""
+
+
+class _OverBudgetError(Exception):
+    """More configurations than the budget allows."""
+
+
+def linearizable(model: Model, *, budget: Budget | None = None) -> Checker:
+    """Make a checker that searches for an order that explains what all clients saw.
+
+    Returns:
+        a checker. Valid: ``details["order"]`` lists the invocations in an order that ``explains`` the
+        history. Invalid: ``culprits`` are the first return that cannot be explained and, if there is
+        one, the last effect that was acknowledged before its invocation.
+    """
+    limit = budget or Budget()
+
+    def check(history: History) -> Verdict:
+        calls = list(_calls(model, history))
+        narrow = _Search(model, history, calls, limit=limit.configurations, width=_NARROW).run()
+        if narrow.valid:
+            return narrow
+        return _Search(model, history, calls, limit=limit.configurations, width=limit.configurations).run()
+
+    return check
+
+
+def explains(model: Model, history: History, order: Sequence[int]) -> bool:
+    """Check a witness on its own: complete, in keeping with real time, and legal for the model."""
+    calls = {call.invoke.index: call for call in _calls(model, history)}
+    required = {index for index, call in calls.items() if call.returned is not None}
+    if len(set(order)) != len(order) or not required <= set(order) <= calls.keys():
+        return False
+    earliest_return = len(history)
+    for index in reversed(order):
+        if index > earliest_return:
+            return False
+        returned = calls[index].returned
+        earliest_return = min(earliest_return, returned.index if returned else len(history))
+    state: Any = model.init()
+    for call in map(calls.__getitem__, order):
+        state = model.step(state, call.invoke.f, call.invoke.value, call.result)
+        if state is REJECT:
+            return False
+    return True
+
+
+def _calls(model: Model, history: History) -> Iterator[_Call]:
+    """Give the operations that matter: those that happened, may have, or assert something by failing."""
+    for operation in history.operations():
+        if not model.judges(operation.invoke.f):
+            continue
+        invoke, completion = operation
+        if completion is None or completion.type == "info":
+            yield _Call(invoke, None, UNKNOWN, _symbol(invoke, "?", None))
+        elif completion.type == "ok":
+            yield _Call(invoke, completion, completion.value, _symbol(invoke, "=", completion.value))
+        elif (refused := _refusal(operation)).kind in model.refusals:
+            yield _Call(invoke, completion, refused, _symbol(invoke, "!", refused))
+
+
+def _refusal(operation: Operation) -> Refused:
+    error = operation.completion.error if operation.completion else None
+    return Refused(*error[:2]) if isinstance(error, list | tuple) and error else Refused(str(error))
+
+
+def _symbol(invoke: Op, sign: str, result: Any) -> bytes:
+    return msgspec.json.encode([invoke.f, invoke.value, sign, result], order="deterministic", enc_hook=repr)
+
+
+class _Search:
+    """One run over one history."""
+
+    def __init__(
+        self, model: Model, history: History, calls: Sequence[_Call], *, limit: int, width: int
+    ) -> None:
+        self.model = model
+        self.history = history
+        self.calls = calls
+        self.limit = limit
+        self.width = width
+        self.explored = 0
+        self.known: dict[tuple[Hashable, bytes], Hashable] = {}
+        self.slots: dict[int, int] = {}
+        """Index of an open call's invocation to its bit."""
+        self.open: list[_Call] = []
+        """Those to return first come first, those that never return last: a twin is tried in this order."""
+        self.optional = 0
+        """The bits of the operations that never return."""
+
+    def run(self) -> Verdict:
+        starts = {call.invoke.index: call for call in self.calls}
+        ends = {call.returned.index: call for call in self.calls if call.returned is not None}
+        layer: _Layer = {_Configuration(0, self.model.init()): None}
+        for event in self.history:
+            if event.index in starts:
+                self._begin(starts[event.index])
+            elif event.index in ends:
+                call = ends[event.index]
+                try:
+                    survivors = self._return(layer, call)
+                except _OverBudgetError:
+                    return self._unknown(call, len(layer))
+                if not survivors:
+                    return self._invalid(layer, call)
+                self._end(call)
+                layer = survivors
+        return self._valid(next(iter(layer.values())))
+
+    def _begin(self, call: _Call) -> None:
+        taken = sum(self.slots.values())
+        bit = ~taken & (taken + 1)  # the lowest that is free
+        self.slots[call.invoke.index] = bit
+        if call.returned is None:
+            self.optional |= bit
+        self.open.append(call)
+        self.open.sort(key=self._returns)
+
+    def _end(self, call: _Call) -> None:
+        self.open.remove(call)
+        del self.slots[call.invoke.index]
+
+    def _returns(self, call: _Call) -> int:
+        return call.returned.index if call.returned else len(self.history)
+
+    def _return(self, layer: _Layer, call: _Call) -> _Layer:
+        """Keep what explains this return; the call's bit is free again."""
+        bit = self.slots[call.invoke.index]
+        survivors: _Layer = {}
+        waiting: _Layer = {}
+        for configuration, trail in layer.items():
+            if configuration.done & bit:
+                survivors[_Configuration(configuration.done ^ bit, configuration.state)] = trail
+            else:
+                waiting[configuration] = trail
+        for configuration, trail in self._reach(waiting, call):
+            if len(survivors) >= self.width:
+                break
+            if (after := self._step(configuration.state, call)) is not REJECT:
+                survivors.setdefault(_Configuration(configuration.done, after), (call, trail))
+        return self._thin(survivors)
+
+    def _reach(self, layer: _Layer, until: _Call) -> Iterator[tuple[_Configuration, _Trail]]:
+        """Give the configurations, and all that follow from them by open calls other than this one."""
+        seen = set(layer)
+        frontier = deque(layer.items())
+        while frontier:
+            configuration, trail = frontier.popleft()
+            yield configuration, trail
+            tried = {until.symbol}  # of twins, the first to return goes first: no order is lost by that
+            for call in self.open:
+                bit = self.slots[call.invoke.index]
+                if configuration.done & bit or call.symbol in tried:
+                    continue
+                tried.add(call.symbol)
+                after = self._step(configuration.state, call)
+                if after is REJECT or (call.returned is None and after == configuration.state):
+                    continue  # an optional call without effect is better kept for later
+                reached = _Configuration(configuration.done | bit, after)
+                if reached not in seen:
+                    seen.add(reached)
+                    frontier.append((reached, (call, trail)))
+
+    def _step(self, state: Hashable, call: _Call) -> Hashable:
+        self.explored += 1
+        if self.explored > self.limit:
+            raise _OverBudgetError
+        key = (state, call.symbol)
+        if key not in self.known:
+            self.known[key] = self.model.step(state, call.invoke.f, call.invoke.value, call.result)
+        return self.known[key]
+
+    def _thin(self, layer: _Layer) -> _Layer:
+        """Drop a configuration if one that is otherwise equal has used up fewer optional calls."""
+        if not self.optional or len(layer) < 2:
+            return layer
+        kept: dict[tuple[int, Hashable], list[_Configuration]] = {}
+        for configuration in sorted(layer, key=lambda one: (one.done & self.optional).bit_count()):
+            rivals = kept.setdefault((configuration.done & ~self.optional, configuration.state), [])
+            if not any(rival.done & configuration.done == rival.done for rival in rivals):
+                rivals.append(configuration)
+        return {configuration: layer[configuration] for rivals in kept.values() for configuration in rivals}
+
+    def _valid(self, trail: _Trail) -> Verdict:
+        order = [call.invoke.index for call in _forward(trail)]
+        return Verdict(
+            valid=True,
+            because=f"{len(self.calls)} operations, explained by an order of {len(order)} that took effect",
+            details={"order": order, "explored": self.explored},
+        )
+
+    def _unknown(self, call: _Call, width: int) -> Verdict:
+        assert call.returned is not None
+        index = call.returned.index
+        return Verdict(
+            valid=None,
+            because=f"undecided: {self.limit} configurations were explored by event {index} of "
+            f"{len(self.history)}, and all before it is valid; allow more, or judge a shorter history",
+            details={"reached": index, "explored": self.explored, "configurations": width},
+        )
+
+    def _invalid(self, layer: _Layer, call: _Call) -> Verdict:
+        assert call.returned is not None
+        self.explored = 0  # the same steps again, this time for their states
+        states = list({configuration.state: None for configuration, _ in self._reach(layer, call)})
+        told = (call.invoke.f, call.invoke.value, call.result)
+        if isinstance(self.model, Explains):
+            anomaly, words = self.model.explain(states, *told)
+        else:
+            anomaly = "not-linearizable"
+            words = f"ended as {brief(call.result)}, impossible in every state it could meet: " + " or ".join(
+                brief(state) for state in states[:_SHOWN]
+            )
+        because = f"{anomaly}: {naming(call.returned)} {words}"
+        culprits = [call.returned.index]
+        if before := self._last_effect(next(iter(layer.values())), call.invoke.index):
+            because += f"; the last effect acknowledged before it began was {naming(before)}"
+            culprits.append(before.index)
+        return Verdict(
+            valid=False,
+            because=because,
+            anomaly=anomaly,
+            culprits=tuple(culprits),
+            details={
+                "reached": call.returned.index,
+                "explored": self.explored,
+                "states": msgspec.to_builtins(states[:_SHOWN], enc_hook=repr),
+                "order": [one.invoke.index for one in _forward(next(iter(layer.values())))],
+            },
+        )
+
+    def _last_effect(self, trail: _Trail, before: int) -> Op | None:
+        """Find the last return before this event of a call that changed the state, in one explanation."""
+        state, last = self.model.init(), None
+        for call in _forward(trail):
+            after = self._step(state, call)
+            if after != state and call.returned and call.returned.index < before:
+                last = call.returned
+            state = after
+        return last
+
+
+def _forward(trail: _Trail) -> list[_Call]:
+    calls: list[_Call] = []
+    while trail is not None:
+        call, trail = trail
+        calls.append(call)
+    return calls[::-1]
