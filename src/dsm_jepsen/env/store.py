@@ -99,23 +99,39 @@ class Session(Protocol):
         ...
 
 
-class Watch(AsyncIterator[Change], Protocol):
+class Watch(Protocol):
     """The changes of one key, in order and without gaps, until closed.
 
     Iteration raises ``CompactedError`` if changes were dropped before they could be read, and
     ``IndefiniteError`` if the connection broke: watch again after the last position seen.
     """
 
+    def __aiter__(self) -> AsyncIterator[Change]:
+        """Iterate once."""
+        ...
+
+    async def __anext__(self) -> Change:
+        """Wait for the next one."""
+        ...
+
     async def aclose(self) -> None:
         """Stop watching."""
         ...
 
 
-class Hints(AsyncIterator[None], Protocol):
+class Hints(Protocol):
     """Signs that something below a prefix may have changed, until closed; the first comes at once.
 
     Each says "list again" and no more (ZooKeeper can do no more). Errors as for ``Watch``.
     """
+
+    def __aiter__(self) -> AsyncIterator[None]:
+        """Iterate once."""
+        ...
+
+    async def __anext__(self) -> None:
+        """Wait for the next one."""
+        ...
 
     async def aclose(self) -> None:
         """Stop watching."""
