@@ -1,1 +1,39 @@
-"""checkers."""
+"""Judges of histories: pure functions ``History -> Verdict``, one per module, named as the module."""
+
+import traceback
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from dsm_jepsen.checkers._base import Checker as Checker
+from dsm_jepsen.checkers._base import Context as Context
+from dsm_jepsen.checkers._base import Machine as Machine
+from dsm_jepsen.checkers._base import Verdict as Verdict
+from dsm_jepsen.checkers._base import worst as worst
+from dsm_jepsen.checkers.adequacy import adequacy as adequacy
+from dsm_jepsen.checkers.linearizable import Budget as Budget
+from dsm_jepsen.checkers.linearizable import explains as explains
+from dsm_jepsen.checkers.linearizable import linearizable as linearizable
+from dsm_jepsen.checkers.models import REJECT as REJECT
+from dsm_jepsen.checkers.models import UNKNOWN as UNKNOWN
+from dsm_jepsen.checkers.models import CasRegister as CasRegister
+from dsm_jepsen.checkers.models import Explains as Explains
+from dsm_jepsen.checkers.models import Model as Model
+from dsm_jepsen.checkers.models import Refused as Refused
+from dsm_jepsen.checkers.models import Register as Register
+from dsm_jepsen.checkers.monotonic_reads import monotonic_reads as monotonic_reads
+from dsm_jepsen.checkers.stats import stats as stats
+from dsm_jepsen.history import History
+
+
+def check_all(checkers: Mapping[str, Checker], history: History) -> dict[str, Verdict]:
+    """Ask every checker; one that crashes does not know, and says where it crashed."""
+    return {name: _guarded(checker, history) for name, checker in checkers.items()}
+
+
+def _guarded(checker: Checker, history: History) -> Verdict:
+    try:
+        return checker(history)
+    except Exception as error:  # noqa: BLE001 - whatever breaks in a checker says nothing about the history
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{PurePath(place.filename).name}:{place.lineno} in {place.name}"
+        return Verdict(valid=None, because=f"the checker crashed: {type(error).__name__}: {error} ({where})")

@@ -9,8 +9,7 @@ budget. Undecided operations of one kind count as one; clocks are not looked at,
 The search goes forward over the events (just-in-time linearization, Lowe 2017). A configuration is one
 explanation so far: which open operations have taken effect already, and the state. At each return, every
 configuration where the operation has not taken effect yet is extended by open operations until it has.
-The first return that no configuration survives is the first that cannot be explained. A narrow search that
-keeps only a few configurations goes first: if it finds an explanation, that is one.
+The first return that no configuration survives is the first that cannot be explained.
 """
 
 from collections import deque
@@ -22,11 +21,8 @@ import msgspec
 
 from dsm_jepsen.checkers._base import Checker, Verdict
 from dsm_jepsen.checkers._words import brief, naming
-from dsm_jepsen.checkers.models import REJECT, UNKNOWN, Explains, Model, Refused
-from dsm_jepsen.history import History, Op, Operation
-
-_NARROW = 8
-"""Configurations kept in a first, quick search: what it explains is valid, what it does not is open."""
+from dsm_jepsen.checkers.models import REJECT, UNKNOWN, Explains, Model, refusal
+from dsm_jepsen.history import History, Op
 
 _SHOWN = 10
 """States shown of an operation that cannot be explained."""
@@ -67,6 +63,26 @@ _Layer = dict[_Configuration, _Trail]
 """Every explanation of the history so far, with the order by which it came about."""
 
 
+class _Best:
+    """Lets a configuration through unless an equal one has used up no optional call that it has not used.
+
+    Whatever can follow it can follow that one too. An optional call without effect is never used, therefore.
+    """
+
+    def __init__(self, optional: int) -> None:
+        self.optional = optional
+        self.kept: dict[tuple[int, Hashable], list[int]] = {}
+
+    def admits(self, configuration: _Configuration) -> bool:
+        used = configuration.done & self.optional
+        rivals = self.kept.setdefault((configuration.done ^ used, configuration.state), [])
+        for rival in rivals:
+            if rival & used == rival:
+                return False
+        rivals.append(used)
+        return True
+
+
 class _OverBudgetError(Exception):
     """More configurations than the budget allows."""
 
@@ -82,11 +98,7 @@ def linearizable(model: Model, *, budget: Budget | None = None) -> Checker:
     limit = budget or Budget()
 
     def check(history: History) -> Verdict:
-        calls = list(_calls(model, history))
-        narrow = _Search(model, history, calls, limit=limit.configurations, width=_NARROW).run()
-        if narrow.valid:
-            return narrow
-        return _Search(model, history, calls, limit=limit.configurations, width=limit.configurations).run()
+        return _Search(model, history, limit.configurations).run()
 
     return check
 
@@ -113,21 +125,15 @@ def explains(model: Model, history: History, order: Sequence[int]) -> bool:
 
 def _calls(model: Model, history: History) -> Iterator[_Call]:
     """Give the operations that matter: those that happened, may have, or assert something by failing."""
-    for operation in history.operations():
-        if not model.judges(operation.invoke.f):
+    for invoke, completion in history.operations():
+        if not model.judges(invoke.f):
             continue
-        invoke, completion = operation
         if completion is None or completion.type == "info":
             yield _Call(invoke, None, UNKNOWN, _symbol(invoke, "?", None))
         elif completion.type == "ok":
             yield _Call(invoke, completion, completion.value, _symbol(invoke, "=", completion.value))
-        elif (refused := _refusal(operation)).kind in model.refusals:
+        elif (refused := refusal(completion)).kind in model.refusals:
             yield _Call(invoke, completion, refused, _symbol(invoke, "!", refused))
-
-
-def _refusal(operation: Operation) -> Refused:
-    error = operation.completion.error if operation.completion else None
-    return Refused(*error[:2]) if isinstance(error, list | tuple) and error else Refused(str(error))
 
 
 def _symbol(invoke: Op, sign: str, result: Any) -> bytes:
@@ -137,20 +143,17 @@ def _symbol(invoke: Op, sign: str, result: Any) -> bytes:
 class _Search:
     """One run over one history."""
 
-    def __init__(
-        self, model: Model, history: History, calls: Sequence[_Call], *, limit: int, width: int
-    ) -> None:
+    def __init__(self, model: Model, history: History, limit: int) -> None:
         self.model = model
         self.history = history
-        self.calls = calls
+        self.calls = list(_calls(model, history))
         self.limit = limit
-        self.width = width
         self.explored = 0
         self.known: dict[tuple[Hashable, bytes], Hashable] = {}
-        self.slots: dict[int, int] = {}
+        self.open: list[tuple[_Call, int]] = []
+        """Open calls with their bits; first to return first, so that of twins that one is tried first."""
+        self.bits: dict[int, int] = {}
         """Index of an open call's invocation to its bit."""
-        self.open: list[_Call] = []
-        """Those to return first come first, those that never return last: a twin is tried in this order."""
         self.optional = 0
         """The bits of the operations that never return."""
 
@@ -174,24 +177,24 @@ class _Search:
         return self._valid(next(iter(layer.values())))
 
     def _begin(self, call: _Call) -> None:
-        taken = sum(self.slots.values())
+        taken = sum(self.bits.values())
         bit = ~taken & (taken + 1)  # the lowest that is free
-        self.slots[call.invoke.index] = bit
+        self.bits[call.invoke.index] = bit
         if call.returned is None:
             self.optional |= bit
-        self.open.append(call)
+        self.open.append((call, bit))
         self.open.sort(key=self._returns)
 
     def _end(self, call: _Call) -> None:
-        self.open.remove(call)
-        del self.slots[call.invoke.index]
+        self.open.remove((call, self.bits.pop(call.invoke.index)))
 
-    def _returns(self, call: _Call) -> int:
-        return call.returned.index if call.returned else len(self.history)
+    def _returns(self, entry: tuple[_Call, int]) -> int:
+        returned = entry[0].returned
+        return returned.index if returned else len(self.history)
 
     def _return(self, layer: _Layer, call: _Call) -> _Layer:
         """Keep what explains this return; the call's bit is free again."""
-        bit = self.slots[call.invoke.index]
+        bit = self.bits[call.invoke.index]
         survivors: _Layer = {}
         waiting: _Layer = {}
         for configuration, trail in layer.items():
@@ -200,52 +203,54 @@ class _Search:
             else:
                 waiting[configuration] = trail
         for configuration, trail in self._reach(waiting, call):
-            if len(survivors) >= self.width:
-                break
             if (after := self._step(configuration.state, call)) is not REJECT:
                 survivors.setdefault(_Configuration(configuration.done, after), (call, trail))
         return self._thin(survivors)
 
     def _reach(self, layer: _Layer, until: _Call) -> Iterator[tuple[_Configuration, _Trail]]:
         """Give the configurations, and all that follow from them by open calls other than this one."""
-        seen = set(layer)
-        frontier = deque(layer.items())
+        best = _Best(self.optional)
+        frontier = deque(self._by_cost(layer))
         while frontier:
             configuration, trail = frontier.popleft()
+            if not best.admits(configuration):
+                continue
             yield configuration, trail
             tried = {until.symbol}  # of twins, the first to return goes first: no order is lost by that
-            for call in self.open:
-                bit = self.slots[call.invoke.index]
+            for call, bit in self.open:
                 if configuration.done & bit or call.symbol in tried:
                     continue
                 tried.add(call.symbol)
                 after = self._step(configuration.state, call)
-                if after is REJECT or (call.returned is None and after == configuration.state):
-                    continue  # an optional call without effect is better kept for later
-                reached = _Configuration(configuration.done | bit, after)
-                if reached not in seen:
-                    seen.add(reached)
-                    frontier.append((reached, (call, trail)))
+                if after is REJECT:
+                    continue
+                reached = (_Configuration(configuration.done | bit, after), (call, trail))
+                if call.returned is None:
+                    frontier.append(reached)
+                else:
+                    frontier.appendleft(reached)  # costs nothing: before all that use an optional call
 
     def _step(self, state: Hashable, call: _Call) -> Hashable:
         self.explored += 1
         if self.explored > self.limit:
             raise _OverBudgetError
         key = (state, call.symbol)
-        if key not in self.known:
-            self.known[key] = self.model.step(state, call.invoke.f, call.invoke.value, call.result)
-        return self.known[key]
+        try:
+            return self.known[key]
+        except KeyError:
+            after = self.model.step(state, call.invoke.f, call.invoke.value, call.result)
+            return self.known.setdefault(key, after)
 
     def _thin(self, layer: _Layer) -> _Layer:
-        """Drop a configuration if one that is otherwise equal has used up fewer optional calls."""
+        """Drop what is no better than something else in the layer."""
         if not self.optional or len(layer) < 2:
             return layer
-        kept: dict[tuple[int, Hashable], list[_Configuration]] = {}
-        for configuration in sorted(layer, key=lambda one: (one.done & self.optional).bit_count()):
-            rivals = kept.setdefault((configuration.done & ~self.optional, configuration.state), [])
-            if not any(rival.done & configuration.done == rival.done for rival in rivals):
-                rivals.append(configuration)
-        return {configuration: layer[configuration] for rivals in kept.values() for configuration in rivals}
+        best = _Best(self.optional)
+        return {one: trail for one, trail in self._by_cost(layer) if best.admits(one)}
+
+    def _by_cost(self, layer: _Layer) -> list[tuple[_Configuration, _Trail]]:
+        """Sort by the number of optional calls used up, so that what is better comes first."""
+        return sorted(layer.items(), key=lambda item: (item[0].done & self.optional).bit_count())
 
     def _valid(self, trail: _Trail) -> Verdict:
         order = [call.invoke.index for call in _forward(trail)]

@@ -13,6 +13,8 @@ from collections.abc import Hashable, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from dsm_jepsen.history import Op
+
 
 class _Sign(Enum):
     """Two values that no history can contain."""
@@ -33,6 +35,17 @@ class Refused(NamedTuple):
 
     kind: str
     detail: Any = None
+
+
+def refusal(completion: Op) -> Refused:
+    """Read the error of a completion, ``[kind, detail]``; any other value is its own kind."""
+    match completion.error:
+        case [kind, detail]:
+            return Refused(str(kind), detail)
+        case [kind]:
+            return Refused(str(kind))
+        case other:
+            return Refused(str(other))
 
 
 class Model(Protocol):
