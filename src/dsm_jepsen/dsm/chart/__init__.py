@@ -5,6 +5,7 @@ from dsm_jepsen.dsm.chart.chart import step as step
 from dsm_jepsen.dsm.chart.definition import Action as Action
 from dsm_jepsen.dsm.chart.definition import ChartError as ChartError
 from dsm_jepsen.dsm.chart.definition import Guard as Guard
+from dsm_jepsen.dsm.chart.definition import Kind as Kind
 from dsm_jepsen.dsm.chart.definition import Semantics as Semantics
 from dsm_jepsen.dsm.chart.definition import State as State
 from dsm_jepsen.dsm.chart.definition import Transition as Transition

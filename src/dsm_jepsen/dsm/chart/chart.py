@@ -183,7 +183,7 @@ def _run(actions: Sequence[tuple[str, Action]], variables: Variables, event: Eve
         for variable, value in changes.items():
             if not isinstance(variable, str) or not _is_scalar(value):
                 raise _CallError(
-                    f"action {name!r} gave {variable!r} the value {value!r}; expected a name and a JSON scalar"
+                    f"action {name!r} gave {variable!r} the value {value!r}; expected name and JSON scalar"
                 )
         after.update(changes)
     return tuple(sorted(after.items(), key=_name))

@@ -12,6 +12,9 @@ Guard = Callable[[Mapping[str, Scalar], Event], bool]
 Action = Callable[[Mapping[str, Scalar], Event], Mapping[str, Scalar]]
 """Gives from the variables and the event the variables that change, with their new values; pure."""
 
+Kind = Literal["external", "internal", "local"]
+"""What a transition leaves and enters (see ``Transition``)."""
+
 Semantics = Literal["uml", "spring"]
 """How a chart is read: as UML says, or with two quirks of Spring Statemachine (see ``Chart``)."""
 
@@ -59,7 +62,7 @@ class Transition:
     source: str
     event: str
     target: str | None = None
-    kind: Literal["external", "internal", "local"] = "external"
+    kind: Kind = "external"
     guards: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
 

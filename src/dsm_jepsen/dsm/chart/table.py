@@ -109,9 +109,9 @@ def check_transitions(
             continue
         if set(first.guards) <= set(second.guards) or set(first.guards) >= set(second.guards):
             raise ChartError(
-                f"transitions {left} ({first.arrow()}) and {right} ({second.arrow()}) may both be enabled: their guards are "
-                f"[{listed(first.guards)}] and [{listed(second.guards)}]; on the same source and event, give "
-                "each a guard that the other has not"
+                f"transitions {left} ({first.arrow()}) and {right} ({second.arrow()}) may both be enabled: "
+                f"their guards are [{listed(first.guards)}] and [{listed(second.guards)}]; on the same "
+                "source and event, give each a guard that the other has not"
             )
 
 

@@ -41,7 +41,7 @@ class Tree:
         place: str | None = name
         while place is not None:
             if place in path:
-                cycle = " in ".join([*path[path.index(place) :], place])
+                cycle = " in ".join(repr(name) for name in (*path[path.index(place) :], place))
                 raise ChartError(
                     f"cycle of parents: {cycle}; a state must lead to the top through its parents"
                 )

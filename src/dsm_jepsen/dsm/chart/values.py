@@ -92,7 +92,8 @@ def is_sorted(pairs: Iterable[tuple[str, Scalar]]) -> bool:
 
 def configuration_to_json(configuration: Configuration) -> dict[str, Any]:
     """Give ``{"states": [...]}``, with ``history`` and ``deferred`` where there are any."""
-    plain: dict[str, Any] = msgspec.to_builtins(configuration)
+    # By way of text, since plain conversion would leave tuples, which no JSON reader gives.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(configuration))
     return plain
 
 
