@@ -1,0 +1,246 @@
+"""A connection to one member of etcd as a ``Store``.
+
+A key's version is its mod revision, a position is a revision of the whole store. Every call has a
+deadline and is sent at most once. All reads and writes go to this one member: there is no fail-over
+to another, because a client's outcomes must say what *its* member did.
+"""
+
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, Self
+
+from dsm_jepsen.dsm.stores.errors import outcome
+from dsm_jepsen.dsm.stores.etcd_session import EtcdSession
+from dsm_jepsen.dsm.stores.feed import Feed
+from dsm_jepsen.dsm.stores.rpc import Rpc, RpcFailure
+from dsm_jepsen.env import (
+    Change,
+    Commit,
+    CompactedError,
+    Compare,
+    DefiniteError,
+    Delete,
+    Entry,
+    IndefiniteError,
+    Put,
+    Session,
+    Write,
+)
+
+_WATCH_QUEUE = 256
+"""Changes kept for a slow reader before etcd has to keep them."""
+
+_DELETED = 1
+"""``Event.EventType.DELETE`` of etcd's messages."""
+
+
+class EtcdStore:
+    """An ``env.Store`` on one member of etcd."""
+
+    def __init__(self, rpc: Rpc, *, timeout_ms: int, log: Callable[[str], None]) -> None:
+        """Take over a connection."""
+        if timeout_ms < 1:
+            raise ValueError(f"timeout_ms is {timeout_ms}; a call needs at least 1 ms")
+        self._rpc = rpc
+        self._messages = rpc.messages
+        self._timeout_s = timeout_ms / 1000
+        self._log = log
+        self._feeds: list[Feed[Any]] = []
+        self._sessions: list[EtcdSession] = []
+        self._closed = False
+
+    async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
+        """Read a key."""
+        entries, _ = await self._range(key.encode(), b"", stale_ok=stale_ok)
+        return entries[0] if entries else None
+
+    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
+        """Read all keys below a prefix; etcd orders them by their bytes, in UTF-8 as by their text."""
+        entries, _ = await self._range(*_span(prefix), stale_ok=stale_ok)
+        return entries
+
+    async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
+        """Write a key."""
+        commit = await self.transact((), (Put(key, value, session),))
+        assert commit is not None, "a transaction without compares cannot be refused"
+        return Entry(key, value, commit.position, commit.position)
+
+    async def delete(self, key: str) -> bool:
+        """Delete a key."""
+        request = self._messages.DeleteRangeRequest(key=key.encode())
+        response = await self._call("DeleteRange", request, writes=True)
+        return bool(response.deleted)
+
+    async def compare_and_set(self, key: str, value: bytes, *, version: int | None) -> Entry | None:
+        """Write a key if it has this version."""
+        commit = await self.transact((Compare(key, version),), (Put(key, value),))
+        return None if commit is None else Entry(key, value, commit.position, commit.position)
+
+    async def transact(self, compares: Sequence[Compare], writes: Sequence[Write]) -> Commit | None:
+        """Do all writes if all compares hold; at most one write of a key (etcd rejects others)."""
+        request = self._messages.TxnRequest(
+            compare=[self._compare(compare) for compare in compares],
+            success=[self._operation(write) for write in writes],
+        )
+        try:
+            response = await self._call("Txn", request, writes=True)
+        except DefiniteError as error:
+            if error.kind == "lease-not-found":
+                _end_sessions(writes)
+            raise
+        if not response.succeeded:
+            return None
+        position = int(response.header.revision)
+        return Commit(position, tuple(position if isinstance(write, Put) else None for write in writes))
+
+    def watch(self, key: str, *, after: int) -> Feed[Change]:
+        """Follow a key's changes; a silent connection counts as broken after eight seconds."""
+        return self._feed(
+            Feed(self._changes(key, after), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
+        )
+
+    def watch_hint(self, prefix: str) -> Feed[None]:
+        """Learn when to list again; the first hint comes once etcd has begun to watch."""
+        return self._feed(Feed(self._hints(prefix), size=1, coalesce=True, closed=self._forget))
+
+    async def open_session(self, ttl_ms: int) -> EtcdSession:
+        """Begin a session; etcd is asked for the next whole second, the session itself ends as asked."""
+        if ttl_ms < 1:
+            raise ValueError(f"ttl_ms is {ttl_ms}; a session needs at least 1 ms")
+        sent_s = time.monotonic()
+        request = self._messages.LeaseGrantRequest(TTL=math.ceil(ttl_ms / 1000))
+        response = await self._call("LeaseGrant", request, writes=True)
+        session = EtcdSession(self._rpc, lease=response.ID, ttl_ms=ttl_ms, sent_s=sent_s, log=self._log)
+        self._sessions = [other for other in self._sessions if other.alive] + [session]
+        return session
+
+    async def close(self) -> None:
+        """Close the connection with its watches; sessions are renewed no more."""
+        self._closed = True
+        for session in self._sessions:
+            session.abandon()
+        for feed in tuple(self._feeds):
+            await feed.aclose()
+        await self._rpc.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def _call(self, method: str, request: Any, *, writes: bool) -> Any:
+        """Send one request, once."""
+        if self._closed:
+            raise DefiniteError("closed", "this connection was closed before the call, so nothing was sent")
+        try:
+            return await self._rpc.unary(method, request, timeout_s=self._timeout_s)
+        except RpcFailure as failure:
+            raise outcome(failure.code, failure.details, writes=writes) from failure
+
+    async def _range(self, key: bytes, end: bytes, *, stale_ok: bool) -> tuple[tuple[Entry, ...], int]:
+        """Read keys, and the revision at which they were so."""
+        request = self._messages.RangeRequest(key=key, range_end=end, serializable=stale_ok)
+        response = await self._call("Range", request, writes=False)
+        return tuple(_entry(pair) for pair in response.kvs), int(response.header.revision)
+
+    def _compare(self, compare: Compare) -> Any:
+        """Translate a compare; a key that does not exist has mod revision 0."""
+        kind = self._messages.Compare
+        return kind(
+            key=compare.key.encode(), target=kind.MOD, result=kind.EQUAL, mod_revision=compare.version or 0
+        )
+
+    def _operation(self, write: Write) -> Any:
+        """Translate a write."""
+        if isinstance(write, Delete):
+            return self._messages.RequestOp(
+                request_delete_range=self._messages.DeleteRangeRequest(key=write.key.encode())
+            )
+        lease = int(write.session.id, 16) if write.session is not None else 0
+        return self._messages.RequestOp(
+            request_put=self._messages.PutRequest(key=write.key.encode(), value=write.value, lease=lease)
+        )
+
+    async def _changes(self, key: str, after: int) -> AsyncGenerator[Change, None]:
+        """Give a key's changes; begin anew where a compaction dropped changes of other keys only."""
+        position = after
+        while True:
+            try:
+                request = self._messages.WatchCreateRequest(key=key.encode(), start_revision=position + 1)
+                async with aclosing(self._responses(request)) as responses:
+                    async for response in responses:
+                        for event in response.events:
+                            position = int(event.kv.mod_revision)
+                            yield Change(key, None if event.type == _DELETED else _entry(event.kv), position)
+            except CompactedError:
+                position = await self._confirm_unchanged(key, position)
+
+    async def _confirm_unchanged(self, key: str, after: int) -> int:
+        """Find the revision up to which a key has no changes after the given one.
+
+        An old key's own revision may lie below a compaction. Were that an error, whoever reads the
+        key and watches on from there would get the same error for ever.
+
+        Raises:
+            CompactedError: the key has changed, or is not there and may have been.
+        """
+        entries, revision = await self._range(key.encode(), b"", stale_ok=False)
+        if entries and entries[0].position <= after:
+            return revision
+        raise CompactedError("compacted", f"changes of {key!r} after {after} are no longer kept")
+
+    async def _hints(self, prefix: str) -> AsyncGenerator[None, None]:
+        """Give a hint when the watch has begun, and for every change from then on."""
+        key, end = _span(prefix)
+        request = self._messages.WatchCreateRequest(key=key, range_end=end)
+        async with aclosing(self._responses(request)) as responses:
+            async for _ in responses:
+                yield None
+
+    async def _responses(self, create: Any) -> AsyncGenerator[Any, None]:
+        """Give a watch's responses, and say how it ended."""
+        request = self._messages.WatchRequest(create_request=create)
+        try:
+            async with aclosing(self._rpc.stream("Watch", request, timeout_s=None)) as responses:
+                async for response in responses:
+                    if response.compact_revision:
+                        raise CompactedError("compacted", f"kept from {response.compact_revision} on")
+                    if response.canceled:
+                        raise IndefiniteError("watch-broken", response.cancel_reason)
+                    yield response
+        except RpcFailure as failure:
+            raise IndefiniteError("watch-broken", str(failure)) from failure
+        raise IndefiniteError("watch-broken", "etcd ended the stream")
+
+    def _feed(self, feed: Feed[Any]) -> Feed[Any]:
+        """Remember a feed, to close it with the connection."""
+        self._feeds.append(feed)
+        return feed
+
+    def _forget(self, feed: Feed[Any]) -> None:
+        """Forget a feed that was closed."""
+        if feed in self._feeds:
+            self._feeds.remove(feed)
+
+
+def _span(prefix: str) -> tuple[bytes, bytes]:
+    """The range of keys that begin with a prefix: from the first to before the second."""
+    if not prefix:
+        return b"\0", b"\0"
+    key = prefix.encode()
+    return key, key[:-1] + bytes((key[-1] + 1,))  # no byte of UTF-8 is 255
+
+
+def _entry(pair: Any) -> Entry:
+    """Translate a key and its value."""
+    return Entry(pair.key.decode(), pair.value, int(pair.mod_revision), int(pair.mod_revision))
+
+
+def _end_sessions(writes: Sequence[Write]) -> None:
+    """Let sessions know that etcd has dropped the one a write was bound to."""
+    bound = [write.session for write in writes if isinstance(write, Put) and write.session is not None]
+    if len(bound) == 1 and isinstance(bound[0], EtcdSession):
+        bound[0].end()
