@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-type_names = ("invoke", "ok", "fail", "info")
+type_names: tuple["OpType", ...] = ("invoke", "ok", "fail", "info")
 
 OpType = Literal["invoke", "ok", "fail", "info"]
 
