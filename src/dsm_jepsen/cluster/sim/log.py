@@ -1,0 +1,105 @@
+"""The store's one log, with every version of every key: entry i has revision i.
+
+A member that has applied a prefix of the log is a number: what it knows is what can be read at
+that number. So members hold no data of their own, and cannot disagree.
+"""
+
+from bisect import bisect_right, insort
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dsm_jepsen.env import Change, Commit, Delete, Entry, Put, Write
+
+
+class _Version(NamedTuple):
+    """What an entry of the log wrote to a key; ``None`` as value means deleted."""
+
+    position: int
+    value: bytes | None
+    session: str | None
+
+
+class Log:
+    """All that was ever committed.
+
+    Attributes:
+        position: the last entry's revision; 0 before the first.
+        compacted: changes before this revision are not given to watches any more.
+    """
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.compacted = 0
+        self._versions: dict[str, list[_Version]] = {}
+        self._keys: list[str] = []
+
+    def append(self, writes: Sequence[Write]) -> Commit:
+        """Add one entry with all its writes; one that changes nothing takes no revision."""
+        kept = [write for write in writes if isinstance(write, Put) or self.entry(write.key) is not None]
+        if kept:
+            self.position += 1
+        for write in kept:
+            if write.key not in self._versions:
+                self._versions[write.key] = []
+                insort(self._keys, write.key)
+            self._versions[write.key].append(_version(self.position, write))
+        versions = tuple(self.position if isinstance(write, Put) else None for write in writes)
+        return Commit(position=self.position, versions=versions)
+
+    def entry(self, key: str, *, at: int | None = None) -> Entry | None:
+        """Read a key as of an entry, by default the last."""
+        versions = self._versions.get(key)
+        if not versions:
+            return None
+        last = versions[-1]
+        if at is not None and last.position > at:
+            place = bisect_right(versions, at, key=_position)
+            if place == 0:
+                return None
+            last = versions[place - 1]
+        if last.value is None:
+            return None
+        return Entry(key=key, value=last.value, version=last.position, position=last.position)
+
+    def entries(self, prefix: str, *, at: int) -> tuple[Entry, ...]:
+        """Read all keys below a prefix as of an entry, in the order of their names."""
+        found = []
+        for place in range(bisect_right(self._keys, prefix, key=lambda key: key[: len(prefix)]) - 1, -1, -1):
+            key = self._keys[place]
+            if not key.startswith(prefix):
+                break
+            entry = self.entry(key, at=at)
+            if entry is not None:
+                found.append(entry)
+        found.reverse()
+        return tuple(found)
+
+    def changes(self, key: str, *, after: int, upto: int) -> list[Change]:
+        """Read what became of a key in the entries ``after`` < i <= ``upto``."""
+        versions = self._versions.get(key, [])
+        start = bisect_right(versions, after, key=_position)
+        end = bisect_right(versions, upto, key=_position)
+        return [_change(key, version) for version in versions[start:end]]
+
+    def session_of(self, key: str) -> str | None:
+        """The session that a key is bound to now."""
+        versions = self._versions.get(key)
+        return versions[-1].session if versions else None
+
+
+def _position(version: _Version) -> int:
+    return version.position
+
+
+def _version(position: int, write: Write) -> _Version:
+    if isinstance(write, Delete):
+        return _Version(position, None, None)
+    return _Version(position, write.value, write.session.id if write.session is not None else None)
+
+
+def _change(key: str, version: _Version) -> Change:
+    position = version.position
+    if version.value is None:
+        return Change(key=key, entry=None, position=position)
+    entry = Entry(key=key, value=version.value, version=position, position=position)
+    return Change(key=key, entry=entry, position=position)
