@@ -10,6 +10,8 @@ from dsm_jepsen.checkers._base import Machine as Machine
 from dsm_jepsen.checkers._base import Verdict as Verdict
 from dsm_jepsen.checkers._base import worst as worst
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
+from dsm_jepsen.checkers.convergence import convergence as convergence
+from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_transitions
 from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
