@@ -224,7 +224,8 @@ class _Teller:
             words = f"{came} was made by {event}, which in {origin} {leads}"
             self._problem("illegal-transition", words, (accepted[0].shown.index,))
             return
-        words, culprits = f"no acknowledged or undecided event makes {came} from {origin}", (index,)
+        culprits: tuple[int, ...] = (index,)
+        words = f"no acknowledged or undecided event makes {came} from {origin}"
         for invoke, completion in self.refused:
             after = self._apply(before[0].context, invoke, version)
             if completion and after is not None and (not seen or after == seen[0].context):

@@ -35,12 +35,10 @@ def convergence(machine: Machine, *, settle_ms: int = 1000) -> Checker:
         excuses = Excuses(history, {one.shown.process: _node(one) for one in seen}, settle_ns)
         story, known = tell(machine, history), _Known(seen, settle_ns)
         for read in reads:
-            invoke, end_ns = read.operation.invoke, read.shown.time
+            excused = excuses.cover(_node(read), read.operation.invoke.time, read.shown.time)
             if wrong := _wrong_content(story, read):
                 return wrong
-            if not excuses.cover(_node(read), invoke.time - settle_ns, end_ns) and (
-                late := known.stale(read)
-            ):
+            if not excused and (late := known.stale(read)):
                 return late
         return _final(history, seen, known, settle_ns) or _whole(story, len(reads))
 
@@ -96,10 +94,8 @@ class _Known:
 
 def _final(history: History, seen: list[Sighting], known: _Known, settle_ns: int) -> Verdict | None:
     """Compare the nodes' last reads, of those sent when the last event had settled."""
-    ended_ns = [
-        (completion or invoke).time for invoke, completion in history.operations() if invoke.f == "event"
-    ]
-    settled_ns = max(ended_ns) + settle_ns if ended_ns else 0
+    ended_ns = [op.time for op in history if op.f == "event"]
+    settled_ns = ended_ns[-1] + settle_ns if ended_ns else 0
     last = {
         _node(one): one for one in seen if one.shown.f == "read" and one.operation.invoke.time >= settled_ns
     }
@@ -116,7 +112,7 @@ def _final(history: History, seen: list[Sighting], known: _Known, settle_ns: int
         shows = ", ".join(f"{node} {read.version}" for node, read in sorted(last.items()))
         return Verdict(
             valid=None,
-            because=f"final reads differ ({shows}), but the newest version had not had time to settle; read later",
+            because=f"final reads differ ({shows}), but the newest version had no time to settle; read later",
             culprits=tuple(read.shown.index for _, read in sorted(last.items())),
         )
     return None

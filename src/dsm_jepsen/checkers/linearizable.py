@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dsm_jepsen.checkers._base import Checker, Verdict
+from dsm_jepsen.checkers._calls import Call, calls_of
 from dsm_jepsen.checkers._words import brief, naming
-from dsm_jepsen.checkers.models import REJECT, UNKNOWN, Explains, Model, refusal
+from dsm_jepsen.checkers.models import REJECT, Explains, Model
 from dsm_jepsen.history import History, Op
 
 _SHOWN = 10
@@ -37,16 +38,6 @@ class Budget:
     def __post_init__(self) -> None:
         if self.configurations < 1:
             raise ValueError(f"a budget of {self.configurations} configurations; it must be at least 1")
-
-
-class _Call(NamedTuple):
-    """An operation to be explained; ``returned`` is ``None`` if it never has to take effect."""
-
-    invoke: Op
-    returned: Op | None
-    result: Any
-    symbol: bytes
-    """Equal for operations that the model cannot tell apart."""
 
 
 _Trail = tuple[Any, Any] | None
@@ -105,7 +96,7 @@ def linearizable(model: Model, *, budget: Budget | None = None) -> Checker:
 
 def explains(model: Model, history: History, order: Sequence[int]) -> bool:
     """Check a witness on its own: complete, in keeping with real time, and legal for the model."""
-    calls = {call.invoke.index: call for call in _calls(model, history)}
+    calls = {call.invoke.index: call for call in calls_of(model, history)}
     required = {index for index, call in calls.items() if call.returned is not None}
     if len(set(order)) != len(order) or not required <= set(order) <= calls.keys():
         return False
@@ -123,34 +114,17 @@ def explains(model: Model, history: History, order: Sequence[int]) -> bool:
     return True
 
 
-def _calls(model: Model, history: History) -> Iterator[_Call]:
-    """Give the operations that matter: those that happened, may have, or assert something by failing."""
-    for invoke, completion in history.operations():
-        if not model.judges(invoke.f):
-            continue
-        if completion is None or completion.type == "info":
-            yield _Call(invoke, None, UNKNOWN, _symbol(invoke, "?", None))
-        elif completion.type == "ok":
-            yield _Call(invoke, completion, completion.value, _symbol(invoke, "=", completion.value))
-        elif (refused := refusal(completion)).kind in model.refusals:
-            yield _Call(invoke, completion, refused, _symbol(invoke, "!", refused))
-
-
-def _symbol(invoke: Op, sign: str, result: Any) -> bytes:
-    return msgspec.json.encode([invoke.f, invoke.value, sign, result], order="deterministic", enc_hook=repr)
-
-
 class _Search:
     """One run over one history."""
 
     def __init__(self, model: Model, history: History, limit: int) -> None:
         self.model = model
         self.history = history
-        self.calls = list(_calls(model, history))
+        self.calls = list(calls_of(model, history))
         self.limit = limit
         self.explored = 0
         self.known: dict[tuple[Hashable, bytes], Hashable] = {}
-        self.open: list[tuple[_Call, int]] = []
+        self.open: list[tuple[Call, int]] = []
         """Open calls with their bits; first to return first, so that of twins that one is tried first."""
         self.bits: dict[int, int] = {}
         """Index of an open call's invocation to its bit."""
@@ -176,7 +150,7 @@ class _Search:
                 layer = survivors
         return self._valid(next(iter(layer.values())))
 
-    def _begin(self, call: _Call) -> None:
+    def _begin(self, call: Call) -> None:
         taken = sum(self.bits.values())
         bit = ~taken & (taken + 1)  # the lowest that is free
         self.bits[call.invoke.index] = bit
@@ -185,14 +159,14 @@ class _Search:
         self.open.append((call, bit))
         self.open.sort(key=self._returns)
 
-    def _end(self, call: _Call) -> None:
+    def _end(self, call: Call) -> None:
         self.open.remove((call, self.bits.pop(call.invoke.index)))
 
-    def _returns(self, entry: tuple[_Call, int]) -> int:
+    def _returns(self, entry: tuple[Call, int]) -> int:
         returned = entry[0].returned
         return returned.index if returned else len(self.history)
 
-    def _return(self, layer: _Layer, call: _Call) -> _Layer:
+    def _return(self, layer: _Layer, call: Call) -> _Layer:
         """Keep what explains this return; the call's bit is free again."""
         bit = self.bits[call.invoke.index]
         survivors: _Layer = {}
@@ -207,7 +181,7 @@ class _Search:
                 survivors.setdefault(_Configuration(configuration.done, after), (call, trail))
         return self._thin(survivors)
 
-    def _reach(self, layer: _Layer, until: _Call) -> Iterator[tuple[_Configuration, _Trail]]:
+    def _reach(self, layer: _Layer, until: Call) -> Iterator[tuple[_Configuration, _Trail]]:
         """Give the configurations, and all that follow from them by open calls other than this one."""
         best = _Best(self.optional)
         frontier = deque(self._by_cost(layer))
@@ -230,7 +204,7 @@ class _Search:
                 else:
                     frontier.appendleft(reached)  # costs nothing: before all that use an optional call
 
-    def _step(self, state: Hashable, call: _Call) -> Hashable:
+    def _step(self, state: Hashable, call: Call) -> Hashable:
         self.explored += 1
         if self.explored > self.limit:
             raise _OverBudgetError
@@ -260,7 +234,7 @@ class _Search:
             details={"order": order, "explored": self.explored},
         )
 
-    def _unknown(self, call: _Call, width: int) -> Verdict:
+    def _unknown(self, call: Call, width: int) -> Verdict:
         assert call.returned is not None
         index = call.returned.index
         return Verdict(
@@ -270,9 +244,9 @@ class _Search:
             details={"reached": index, "explored": self.explored, "configurations": width},
         )
 
-    def _invalid(self, layer: _Layer, call: _Call) -> Verdict:
+    def _invalid(self, layer: _Layer, call: Call) -> Verdict:
         assert call.returned is not None
-        self.explored = 0  # the same steps again, this time for their states
+        explored, self.explored = self.explored, 0  # the same steps again, this time for their states
         states = list({configuration.state: None for configuration, _ in self._reach(layer, call)})
         told = (call.invoke.f, call.invoke.value, call.result)
         if isinstance(self.model, Explains):
@@ -294,7 +268,7 @@ class _Search:
             culprits=tuple(culprits),
             details={
                 "reached": call.returned.index,
-                "explored": self.explored,
+                "explored": explored,
                 "states": msgspec.to_builtins(states[:_SHOWN], enc_hook=repr),
                 "order": [one.invoke.index for one in _forward(next(iter(layer.values())))],
             },
@@ -304,15 +278,15 @@ class _Search:
         """Find the last return before this event of a call that changed the state, in one explanation."""
         state, last = self.model.init(), None
         for call in _forward(trail):
-            after = self._step(state, call)
+            after = self.known[state, call.symbol]
             if after != state and call.returned and call.returned.index < before:
                 last = call.returned
             state = after
         return last
 
 
-def _forward(trail: _Trail) -> list[_Call]:
-    calls: list[_Call] = []
+def _forward(trail: _Trail) -> list[Call]:
+    calls: list[Call] = []
     while trail is not None:
         call, trail = trail
         calls.append(call)
