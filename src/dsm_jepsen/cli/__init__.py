@@ -1,1 +1,67 @@
-"""cli."""
+"""The command ``dsm-jepsen``: arguments in, exit codes out, one clear message when something is wrong.
+
+Exit codes are Jepsen's: 0 valid, 1 invalid, 2 unknown or inadequate, 254 bad arguments or something
+needed is not there, 255 the harness failed; and 130 interrupted.
+"""
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+import rich_click as click
+
+from dsm_jepsen.cli._commands import app
+from dsm_jepsen.cluster import ClusterError
+from dsm_jepsen.env import RefusedError
+from dsm_jepsen.history import HistoryError
+from dsm_jepsen.scenarios import ScenarioError
+
+BAD_ARGUMENTS = 254
+HARNESS_FAILED = 255
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    # A polite end is an interruption: faults are healed and processes removed on the same way out.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    debug = "--debug" in arguments
+    try:
+        code = app.main(list(arguments), prog_name="dsm-jepsen", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return BAD_ARGUMENTS
+    except click.ClickException as error:
+        error.show()
+        return BAD_ARGUMENTS
+    except (click.Abort, KeyboardInterrupt):
+        return _say(INTERRUPTED, "interrupted; nothing is left running", debug=debug)
+    except (ScenarioError, RefusedError, HistoryError) as error:
+        return _say(BAD_ARGUMENTS, str(error), debug=debug)
+    except OSError as error:
+        return _say(BAD_ARGUMENTS, _of_file(error), debug=debug)
+    except ClusterError as error:
+        return _say(HARNESS_FAILED, str(error), debug=debug)
+    except Exception as error:  # noqa: BLE001 - the last resort: said in one line, whatever it was
+        words = f"the harness failed: {type(error).__name__}: {error} (--debug shows where)"
+        return _say(HARNESS_FAILED, words, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _say(code: int, words: str, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"dsm-jepsen: {words}", err=True)
+    return code
+
+
+def _of_file(error: OSError) -> str:
+    if error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror or error}; choose another with --out, or see to its permissions"

@@ -1,1 +1,12 @@
-"""scenarios."""
+"""Scenarios, and how they are run: what a user of the library starts from."""
+
+from dsm_jepsen.scenarios._base import Scenario as Scenario
+from dsm_jepsen.scenarios._base import ScenarioError as ScenarioError
+from dsm_jepsen.scenarios._base import Workload as Workload
+from dsm_jepsen.scenarios._base import find_scenario as find_scenario
+from dsm_jepsen.scenarios._base import scenarios as scenarios
+from dsm_jepsen.scenarios.runner import Options as Options
+from dsm_jepsen.scenarios.runner import Result as Result
+from dsm_jepsen.scenarios.runner import judge as judge
+from dsm_jepsen.scenarios.runner import run as run
+from dsm_jepsen.scenarios.runner import simulate as simulate

@@ -8,6 +8,7 @@ pass. A guard that fails lets the search go outward.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from hashlib import sha256
 from math import isfinite
 from types import MappingProxyType
 
@@ -47,6 +48,7 @@ class Chart:
             state around its source comes back to the source (see ``docs/explanation/state-chart.md``), and
             an event that only guards refused counts as accepted.
         table: the moves by configuration and event, worked out from the rest.
+        fingerprint: 16 hex digits that differ when anything but the name or a function's code differs.
 
     Raises:
         ChartError: the definition is no chart, or an initial action fails; the message names the culprit.
@@ -62,6 +64,7 @@ class Chart:
     variables: Variables = ()
     semantics: Semantics = "uml"
     table: Table = field(init=False, repr=False, compare=False)
+    fingerprint: str = field(init=False, repr=False, compare=False)
     _started: Step = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,7 @@ class Chart:
         except ChartError as error:
             raise ChartError(f"chart {self.name!r}: {error}") from error.__cause__
         object.__setattr__(self, "table", table)
+        object.__setattr__(self, "fingerprint", self._fingerprint())
         object.__setattr__(self, "_started", started)
 
     @property
@@ -95,6 +99,10 @@ class Chart:
     def is_complete(self, configuration: Configuration) -> bool:
         """Whether the chart is in a final state at the top, where no event is accepted any more."""
         return any(state.final and (state.name,) == configuration.states for state in self.states)
+
+    def _fingerprint(self) -> str:
+        parts = (self.states, self.transitions, self.initial_actions, self.variables, self.semantics)
+        return sha256(repr(parts).encode()).hexdigest()[:16]
 
     def _check_names(self) -> None:
         problem = unknown_name(("initial action", self.initial_actions, self.actions))

@@ -170,7 +170,7 @@ class Ensemble:
             # Definite: nothing was written, and versions never come back.
             raise DefiniteError("lost-race", current.context.summary())
         taken = step(self.chart, current.context.configuration, current.context.variables, event)
-        if not taken.accepted:
+        if taken.transition is None:
             # Definite: nothing was written. The state was read after the event came, so the refusal holds.
             raise DefiniteError("not-applicable", current.context.summary())
         self._requests += 1

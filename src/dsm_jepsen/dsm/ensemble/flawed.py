@@ -13,6 +13,7 @@ class NoVersionCheck(Ensemble):
     """Commits without comparing the version: of two concurrent events one is lost, though acknowledged."""
 
     async def commit(self, following: Context, current: Replica) -> Entry | None:
+        """Put without a condition."""
         return await self.env.store.put(self.key, encode(following))
 
 
@@ -24,6 +25,7 @@ class ReplayEvents(Ensemble):
     """
 
     def adopt(self, read: Replica) -> None:
+        """Replay the last event of a newer context that another node committed."""
         before = self.replica
         super().adopt(read)
         event = read.context.event
@@ -42,6 +44,7 @@ class ReplayEvents(Ensemble):
         self.replica = Replica(own, read.stored)
 
     def install(self, read: Replica) -> None:
+        """Joining alone is a state transfer, as in the paper."""
         self.replica = None
         super().install(read)
 

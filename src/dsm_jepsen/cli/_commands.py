@@ -1,0 +1,164 @@
+"""The commands and their options; what they do is elsewhere."""
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from dsm_jepsen import __version__
+from dsm_jepsen.cli._progress import progress
+from dsm_jepsen.dsm.ensemble import VARIANTS
+from dsm_jepsen.dsm.machines import MACHINES
+from dsm_jepsen.scenarios import Options, Result, Scenario, find_scenario, judge, run, scenarios, simulate
+from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, STORES
+
+_ALIASES = {"test": "run", "analyze": "check"}
+"""Jepsen's words for our commands."""
+
+_EXIT_CODES = {True: 0, False: 1, None: 2}
+
+
+class _Group(click.RichGroup):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def app() -> None:
+    """Test whether a distributed state machine stays correct when nodes crash and networks split.
+
+    Start with: dsm-jepsen run isolated-events
+    """
+
+
+def _debug(command: Any) -> Any:
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks of errors.")(command)
+
+
+@app.command("run")
+@click.argument("scenario")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice; drawn if not given.")
+@click.option("--cluster", type=click.Choice(CLUSTERS), default="simulated", help="Where the nodes live.")
+@click.option("--store", type=click.Choice(STORES), default="etcd", help="The coordination store.")
+@click.option("--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The nodes' client library.")
+@click.option("--variant", help="Run the system with this planted flaw.")
+@click.option("--lie", help="Break this axiom of the simulated store.")
+@click.option(
+    "--test-count",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Run so many times, with seeds counting up, until one is not valid.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The runs folder."
+)
+@_debug
+def run_scenario(scenario: str, seed: int | None, test_count: int, **options: Any) -> int:
+    """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown."""
+    chosen = find_scenario(scenario)
+    first = secrets.randbelow(1_000_000) if seed is None else seed
+    for number in range(first, first + test_count):
+        command = _command(scenario, number, options)
+        asked = Options(seed=number, command=command, **options)
+        if test_count > 1 and asked.cluster == "simulated":
+            simulated = simulate(chosen, seed=number, variant=asked.variant, lie=asked.lie)
+            click.echo(f"seed {number}: {_word(simulated.valid)}", err=True)
+            if simulated.valid and number + 1 < first + test_count:
+                continue
+        result = _run_once(chosen, asked)
+        if not result.valid:
+            return _EXIT_CODES[result.valid]
+    return 0
+
+
+@app.command("check")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_debug
+def check(folder: Path) -> int:
+    """Judge a stored run in FOLDER again; the exit code is the verdict's."""
+    result = judge(folder)
+    _show(result)
+    return _EXIT_CODES[result.valid]
+
+
+@app.command("report")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_debug
+def report(folder: Path) -> int:
+    """Draw the report of a stored run in FOLDER again."""
+    _draw(judge(folder))
+    return 0
+
+
+@app.command("list")
+@_debug
+def list_scenarios() -> int:
+    """List the scenarios with one line each."""
+    width = max(len(name) for name in scenarios())
+    for name, scenario in scenarios().items():
+        click.echo(f"{name:<{width}}  {scenario.title}")
+    return 0
+
+
+@app.command("node")
+@click.option("--name", required=True, help="The node's name, such as n1.")
+@click.option("--store-url", required=True, help="The store's member beside it: etcd://127.0.0.1:2379.")
+@click.option("--listen", required=True, help="Where the REST API is served: 127.0.0.1:8081.")
+@click.option("--machine", type=click.Choice(list(MACHINES)), default="web", help="The state chart.")
+@click.option("--ensemble", default="default", show_default=True, help="Nodes of one name share one machine.")
+@click.option("--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The client library.")
+@click.option("--variant", type=click.Choice(list(VARIANTS)), help="Run with this planted flaw.")
+@_debug
+def node(**options: Any) -> int:
+    """Run one node of the reference system with its REST API, until interrupted."""
+    from dsm_jepsen.cli._node import serve  # noqa: PLC0415 - other commands need no server
+
+    asyncio.run(serve(**options))
+    return 0
+
+
+def _run_once(scenario: Scenario, options: Options) -> Result:
+    with progress(f"{scenario.name} (seed {options.seed}, {options.cluster})") as phase:
+        result = run(scenario, options, phase=phase)
+    _show(result)
+    _draw(result)
+    return result
+
+
+def _command(scenario: str, seed: int, options: dict[str, Any]) -> str:
+    words = ["dsm-jepsen", "run", scenario, "--seed", str(seed)]
+    defaults = Options(seed=seed)
+    for name, value in options.items():
+        if value != getattr(defaults, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return " ".join(words)
+
+
+def _word(valid: bool | None) -> str:
+    return {True: "valid", False: "INVALID", None: "unknown"}[valid]
+
+
+def _show(result: Result) -> None:
+    from dsm_jepsen.reports import verdict_lines  # noqa: PLC0415
+
+    assert result.info is not None
+    assert result.folder is not None
+    if result.truncated is not None:
+        click.echo(f"dsm-jepsen: {result.truncated}", err=True)
+    for line in verdict_lines(result.verdicts, result.info, result.folder):
+        click.echo(line)
+
+
+def _draw(result: Result) -> None:
+    from dsm_jepsen.reports import ReportError, draw  # noqa: PLC0415 - drawing is slow to import
+
+    assert result.info is not None
+    assert result.folder is not None
+    try:
+        draw(result.folder, result.history, result.info, result.verdicts)
+    except ReportError as error:
+        # Drawing never alters a verdict.
+        click.echo(f"dsm-jepsen: the report could not be drawn: {error}", err=True)

@@ -1,0 +1,101 @@
+"""The phases of a run: set-up, main, heal, settle, final reads, tear-down.
+
+The same on every cluster. Whatever happens, also when it is cancelled, faults are ended and the
+cluster is stopped.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dsm_jepsen.cluster import Cluster, ClusterError
+from dsm_jepsen.env import RefusedError, Rng, System
+from dsm_jepsen.history import Op
+from dsm_jepsen.nemesis import NEMESES
+from dsm_jepsen.scenarios._base import Scenario, Workload
+from dsm_jepsen.scenarios._interpreter import Crew, Interpreter
+from dsm_jepsen.scenarios.generators import nemesis, once, phases
+
+READY_WITHIN_S = 30.0
+"""How long the nodes may take to become ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Who hears of a run while it goes on."""
+
+    record: Callable[[Op], None]
+    log: Callable[[str], None]
+    phase: Callable[[str], None]
+
+
+async def carry_out(
+    scenario: Scenario, workload: Workload, system: System, cluster: Cluster, *, seed: int, observer: Observer
+) -> None:
+    """Run a scenario once on a cluster that is not started yet.
+
+    Raises:
+        RefusedError: the cluster cannot do what the scenario needs; nothing was started.
+        ClusterError: it did not come up.
+    """
+    refuse_impossible(scenario, cluster)
+    faults = {name: NEMESES[name]() for name in scenario.nemeses}
+    try:
+        observer.phase(f"starting {len(cluster.nodes)} nodes")
+        await cluster.start(system.program)
+        sites = tuple(cluster.site(node) for node in cluster.nodes)
+        await _wait_ready(system, cluster)
+        crew = Crew(
+            clock=cluster.clock,
+            rng=Rng(seed).fork("workload"),
+            sites=tuple(sites[thread % len(sites)] for thread in range(scenario.concurrency)),
+            client=system.client(),
+            control=cluster.control,
+            nemeses=faults,
+            record=observer.record,
+            log=observer.log,
+        )
+        interpreter = Interpreter(crew, scenario.concurrency)
+        try:
+            observer.phase("main phase")
+            await interpreter.run(workload.generator)
+            if faults:
+                observer.phase("healing")
+                await interpreter.run(nemesis(phases(*(once(f"stop-{name}") for name in faults))))
+            await asyncio.sleep(workload.settle_s)
+            observer.phase("final phase")
+            await interpreter.run(workload.final_generator)
+        finally:
+            await interpreter.close()
+    finally:
+        observer.phase("stopping")
+        await cluster.stop()
+
+
+def refuse_impossible(scenario: Scenario, cluster: Cluster) -> None:
+    """See that the cluster can do all that the scenario's faults need.
+
+    Raises:
+        RefusedError: it cannot.
+    """
+    able = cluster.control.capabilities()
+    for name in scenario.nemeses:
+        if NEMESES[name].needs not in able:
+            raise RefusedError(
+                f"{scenario.name} needs the fault {name}, and the {cluster.name} cluster cannot "
+                f"{NEMESES[name].needs}; run it on another cluster (--cluster)"
+            )
+
+
+async def _wait_ready(system: System, cluster: Cluster) -> None:
+    waiting = list(cluster.nodes)
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            while waiting:
+                waiting = [node for node in waiting if not await system.ready(cluster.site(node))]
+                if waiting:
+                    await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise ClusterError(
+            f"not ready after {READY_WITHIN_S:.0f} s: {', '.join(waiting)}; their logs may tell why"
+        ) from None

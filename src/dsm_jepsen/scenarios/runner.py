@@ -1,0 +1,213 @@
+"""Running scenarios: ``simulate`` in memory, ``run`` with a folder of results, ``judge`` a stored run.
+
+``simulate`` is a plain function that touches no file, so that Hypothesis can drive it; ``run`` puts
+folders and progress around it, and knows the real clusters.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from dsm_jepsen import __version__
+from dsm_jepsen.checkers import Verdict, check_all, worst
+from dsm_jepsen.cluster import Cluster
+from dsm_jepsen.cluster.sim import LIES, SimCluster
+from dsm_jepsen.env.real import RealClock
+from dsm_jepsen.history import History, Op, jsonl
+from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
+from dsm_jepsen.scenarios._base import Scenario, ScenarioError, find_scenario, unknown
+from dsm_jepsen.scenarios._folder import make_folder
+from dsm_jepsen.scenarios._phases import Observer, carry_out
+
+CLUSTERS = ("simulated", "local")
+
+STORES = ("etcd",)
+
+ETCD_CLIENTS = ("aetcd", "etcd3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run a scenario.
+
+    Attributes:
+        seed: of every random choice.
+        cluster: one of ``CLUSTERS``.
+        store: one of ``STORES``; the simulated cluster has a model of it.
+        etcd_client: the client library of the nodes on a real cluster.
+        variant: a planted flaw of the system.
+        lie: a broken axiom of the simulated store.
+        out: the runs folder.
+        command: the command line that repeats the run.
+    """
+
+    seed: int
+    cluster: str = "simulated"
+    store: str = "etcd"
+    etcd_client: str = "aetcd"
+    variant: str | None = None
+    lie: str | None = None
+    out: Path = Path("store")
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A run that has been judged; ``folder`` and ``info`` are ``None`` if it was only simulated."""
+
+    history: History
+    verdicts: Mapping[str, Verdict]
+    folder: Path | None = None
+    info: RunInfo | None = None
+    truncated: str | None = field(default=None)
+
+    @property
+    def valid(self) -> bool | None:
+        """The worst of all verdicts."""
+        return worst(verdict.valid for verdict in self.verdicts.values())
+
+
+def simulate(scenario: Scenario, *, seed: int, variant: str | None = None, lie: str | None = None) -> Result:
+    """Run a scenario on the simulated cluster, in memory, and judge it.
+
+    Raises:
+        ScenarioError: no such variant or lie.
+    """
+    _check(scenario, Options(seed=seed, variant=variant, lie=lie))
+    history = History()
+    observer = Observer(record=history.append, log=_ignore, phase=_ignore)
+    with SimCluster(seed=seed, lie=lie) as cluster:
+        workload = scenario.workload()
+        cluster.run(
+            carry_out(scenario, workload, scenario.system(variant), cluster, seed=seed, observer=observer)
+        )
+    return Result(history=history, verdicts=check_all(workload.checkers, history))
+
+
+def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -> Result:
+    """Run a scenario once, with its folder, and judge it; the report is drawn by the caller.
+
+    Args:
+        scenario: what.
+        options: where and how.
+        phase: hears of each phase as it begins.
+
+    Raises:
+        ScenarioError: it cannot run as asked.
+        RefusedError: the cluster cannot do it, or something needed is not installed.
+        ClusterError: the cluster did not come up.
+        OSError: the runs folder cannot be written.
+    """
+    _check(scenario, options)
+    clock = RealClock()
+    started_ns = clock.wall_ns()
+    folder = make_folder(options.out, scenario.name, started_ns)
+    history = History()
+    workload = scenario.workload()
+    with (
+        jsonl.Writer(folder / "history.jsonl") as writer,
+        (folder / "jepsen.log").open("w", encoding="utf-8") as log_file,
+    ):
+
+        def record(op: Op) -> None:
+            writer.append(op)
+            history.append(op)
+
+        def log(line: str) -> None:
+            moment = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC)
+            print(f"{moment:%Y-%m-%d %H:%M:%S,%f}Z {line}", file=log_file, flush=True)
+
+        def enter(name: str) -> None:
+            log(name)
+            phase(name)
+
+        observer = Observer(record=record, log=log, phase=enter)
+        act = partial(carry_out, scenario, workload, scenario.system(options.variant))
+        log(f"dsm-jepsen {__version__}: {options.command}")
+        if options.cluster == "simulated":
+            with SimCluster(seed=options.seed, lie=options.lie) as cluster:
+                info = _info(scenario, options, cluster, started_ns)
+                write_info(folder, info)
+                try:
+                    cluster.run(act(cluster, seed=options.seed, observer=observer))
+                finally:
+                    _write_node_logs(folder, cluster.logs)
+        else:
+            real = _local_cluster(options, folder)
+            info = _info(scenario, options, real, started_ns)
+            write_info(folder, info)
+            asyncio.run(act(real, seed=options.seed, observer=observer))
+    phase("checking")
+    verdicts = check_all(workload.checkers, history)
+    write_results(folder, history, info, verdicts)
+    return Result(history=history, verdicts=verdicts, folder=folder, info=info)
+
+
+def judge(folder: Path) -> Result:
+    """Judge a stored run again by its scenario's checkers, and store the verdict.
+
+    Raises:
+        OSError: the folder cannot be read.
+        HistoryError: its history is malformed.
+        ScenarioError: its scenario does not exist here.
+    """
+    info = read_info(folder)
+    loaded = jsonl.read(folder / "history.jsonl")
+    verdicts = check_all(find_scenario(info.scenario).workload().checkers, loaded.history)
+    write_results(folder, loaded.history, info, verdicts)
+    return Result(
+        history=loaded.history, verdicts=verdicts, folder=folder, info=info, truncated=loaded.truncated
+    )
+
+
+def _check(scenario: Scenario, options: Options) -> None:
+    scenario.check_variant(options.variant)
+    if options.lie is None:
+        return
+    if options.cluster != "simulated":
+        raise ScenarioError(f"a lie breaks the simulated store; the {options.cluster} cluster has a real one")
+    if options.lie not in LIES:
+        raise ScenarioError(unknown("lie", options.lie, LIES))
+
+
+def _info(scenario: Scenario, options: Options, cluster: Cluster, started_ns: int) -> RunInfo:
+    return RunInfo(
+        scenario=scenario.name,
+        title=scenario.title,
+        seed=options.seed,
+        cluster=options.cluster,
+        store=options.store,
+        variant=options.variant,
+        lie=options.lie,
+        nodes=tuple(cluster.nodes),
+        concurrency=scenario.concurrency,
+        levels=scenario.levels,
+        command=options.command,
+        versions={"dsm-jepsen": __version__, **cluster.versions()},
+        started=f"{datetime.fromtimestamp(started_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S}Z",
+    )
+
+
+def _local_cluster(options: Options, folder: Path) -> Cluster:
+    from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - only a real cluster needs it
+    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415
+
+    return LocalCluster(
+        run_folder=folder,
+        open_store=partial(open_store, client=options.etcd_client),
+        store=options.store,
+        node_options=("--etcd-client", options.etcd_client),
+    )
+
+
+def _write_node_logs(folder: Path, logs: Mapping[str, list[str]]) -> None:
+    for node, lines in logs.items():
+        (folder / node).mkdir(exist_ok=True)
+        (folder / node / "node.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _ignore(_: str) -> None:
+    pass
