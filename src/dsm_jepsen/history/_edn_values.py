@@ -134,7 +134,9 @@ def _word(text: str) -> str:
     if isinstance(text, Symbol):
         return str(text)
     if isinstance(text, Char):
-        return f"\\{_CHAR_NAMES.get(text, text)}"
+        plain = str(text)
+        is_plain = plain.isprintable() or ord(plain) > 0xFFFF
+        return f"\\{_CHAR_NAMES.get(plain, plain if is_plain else f'u{ord(plain):04x}')}"
     return f'"{_UNPRINTABLE.sub(_escape, text)}"'
 
 

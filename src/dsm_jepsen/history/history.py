@@ -13,7 +13,9 @@ from dsm_jepsen.history.op import NEMESIS, Op, Process, type_names
 
 _CODES = {name: code for code, name in enumerate(type_names)}
 _INVOKE, _INFO = _CODES["invoke"], _CODES["info"]
-_FIELDS = frozenset(Op.__struct_fields__)
+_FIELDS = frozenset(Op.__struct_fields__) - {"extra"}
+"""Written flat, an extra field beside these; ``extra`` itself is not written."""
+
 _NUMBERS = 2**63
 """Times and process numbers are signed 64-bit integers."""
 
