@@ -1,0 +1,106 @@
+"""Tiny histories in a few words, and a machine of three states in a ring.
+
+One operation a line: when it was sent and answered (ms), by whom, what, and how it ended.
+
+    0-5 p1 write 3 = 3          process 1 writes 3, ok; values are JSON without blanks
+    0-5 n2 event next = 1 B     a client of n2 (process 2): version 1, state B
+    0-5 n2 read = 1 B x=4       ... with a variable
+    0-5 n2.7 event next/0 ?     process 7 at n2 expects version 0; outcome unknown (info)
+    0-  n2 event next           never answered
+    0-5 n2 event set x=4 ! not-applicable 1 B
+    9   nemesis start-kill n3   a fault's event
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from dsm_jepsen.checkers import Context
+from dsm_jepsen.history import History, Op
+
+
+class Ring:
+    """``next`` goes A, B, C, A; ``stay`` is for B alone; ``set`` copies its parameter x."""
+
+    def start(self) -> Context:
+        return Context(("A",), ())
+
+    def apply(self, context: Context, event: Mapping[str, Any]) -> Context | None:
+        (state,) = context.states
+        match event["event"]:
+            case "next":
+                return Context(({"A": "B", "B": "C", "C": "A"}[state],), context.variables)
+            case "stay":
+                return context if state == "B" else None
+            case "set":
+                return Context(context.states, (("x", event["parameters"]["x"]),))
+        raise AssertionError(event)
+
+
+def _variables(words: list[str]) -> dict[str, Any]:
+    return {name: json.loads(value) for name, _, value in (word.partition("=") for word in words)}
+
+
+def _context(words: list[str]) -> dict[str, Any]:
+    return {"version": int(words[0]), "states": [words[1]], "variables": _variables(words[2:])}
+
+
+def _argument(f: str, words: list[str], node: str | None) -> Any:
+    if node is None:
+        return json.loads(words[0]) if words else None
+    if f != "event":
+        return None
+    name, _, expect = words[0].partition("/")
+    event: dict[str, Any] = {"event": name}
+    if words[1:]:
+        event["parameters"] = _variables(words[1:])
+    return {**event, "expect": int(expect)} if expect else event
+
+
+def _ending(sign: str, words: list[str], argument: Any, node: str | None) -> tuple[str, Any, Any]:
+    if sign == "?":
+        return "info", argument, ["timeout", None]
+    if sign == "!":
+        return "fail", argument, [words[0], _context(words[1:]) if words[1:] else None]
+    if node is None:
+        return "ok", json.loads(words[0]), None
+    return "ok", {**(argument or {}), **_context(words), "node": node} if words else {"joined": True}, None
+
+
+def _events(line: str) -> list[tuple[int, dict[str, Any]]]:
+    when, who, f, *words = line.split()
+    if who == "nemesis":
+        return [(int(when), {"type": "info", "process": who, "f": f, "value": words or None})]
+    start, _, end = when.partition("-")
+    name, _, number = who.partition(".")
+    node = name if name.startswith("n") else None
+    process = int(number or name[1:])
+    place = next((place for place, word in enumerate(words) if word in {"=", "!", "?"}), len(words))
+    argument = _argument(f, words[:place], node)
+    events = [(int(start), {"type": "invoke", "process": process, "f": f, "value": argument})]
+    if end:
+        kind, value, error = _ending(words[place], words[place + 1 :], argument, node)
+        completion = {"type": kind, "process": process, "f": f, "value": value, "error": error}
+        events.append((int(end), completion))
+    return events
+
+
+def _history(text: str) -> History:
+    lines = [line for line in text.splitlines() if line.strip()]
+    events = sorted((event for line in lines for event in _events(line)), key=lambda event: event[0])
+    ops = (Op(index=index, time=ms * 1_000_000, **fields) for index, (ms, fields) in enumerate(events))
+    return History(ops)
+
+
+@pytest.fixture(scope="session")
+def history() -> Callable[[str], History]:
+    """Read a tiny history."""
+    return _history
+
+
+@pytest.fixture(scope="session")
+def ring() -> Ring:
+    """A machine of three states."""
+    return Ring()
