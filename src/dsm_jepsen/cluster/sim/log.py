@@ -4,8 +4,9 @@ A member that has applied a prefix of the log is a number: what it knows is what
 that number. So members hold no data of their own, and cannot disagree.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from dsm_jepsen.env import Change, Commit, Delete, Entry, Put, Write
@@ -64,14 +65,12 @@ class Log:
     def entries(self, prefix: str, *, at: int) -> tuple[Entry, ...]:
         """Read all keys below a prefix as of an entry, in the order of their names."""
         found = []
-        for place in range(bisect_right(self._keys, prefix, key=lambda key: key[: len(prefix)]) - 1, -1, -1):
-            key = self._keys[place]
+        for key in islice(self._keys, bisect_left(self._keys, prefix), None):
             if not key.startswith(prefix):
                 break
             entry = self.entry(key, at=at)
             if entry is not None:
                 found.append(entry)
-        found.reverse()
         return tuple(found)
 
     def changes(self, key: str, *, after: int, upto: int) -> list[Change]:

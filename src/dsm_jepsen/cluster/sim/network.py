@@ -93,7 +93,8 @@ class Wires:
             response = await handler(call.request)
         except Exception as error:  # noqa: BLE001 - a server answers 500 whatever its handler raised
             response = Response(status=500, body={"error": f"{type(error).__name__}: {error}"})
-        if port.open.pop(call, self) is None:
+        if call in port.open:
+            del port.open[call]
             self._answer(port.process.name, call, response)
 
     def _answer(self, source: str, call: _Call, outcome: Response | OutcomeError) -> None:
@@ -142,6 +143,6 @@ class SimNetwork:
 
 
 def give_up(answer: SimFuture[Any]) -> None:
-    """End the wait for an answer; indefinite, since the request is not withdrawn and may still be carried out."""
+    """End the wait for an answer; the request is not withdrawn and may still be carried out."""
     if not answer.done():
         answer.set_exception(IndefiniteError("timeout"))

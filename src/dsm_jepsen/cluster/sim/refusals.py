@@ -20,6 +20,8 @@ def _refuse(what: str, instead: str) -> Any:
 _threads = _refuse("threads", "call the function directly, or make it a coroutine")
 _sockets = _refuse("sockets", "use env.network to reach a node and env.store to reach the store")
 _signals = _refuse("signals", "use the cluster's control to pause or kill a process")
+_endless = _refuse("endless runs", "give run() a coroutine that ends")
+_settings = _refuse("modes and factories", "all tasks are made and ordered by the loop itself")
 _processes = _refuse("processes and pipes", "start node programs with the cluster's start()")
 
 
@@ -61,3 +63,10 @@ class RefusingLoop(asyncio.AbstractEventLoop):
     connect_write_pipe: Any = _processes
     subprocess_shell: Any = _processes
     subprocess_exec: Any = _processes
+
+    run_forever: Any = _endless
+    stop: Any = _endless
+
+    set_debug: Any = _settings
+    set_task_factory: Any = _settings
+    get_task_factory: Any = _settings

@@ -1,0 +1,57 @@
+"""Stores that break exactly one axiom, to show that the checkers would notice.
+
+Each is the honest store with one method of a few lines replaced.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dsm_jepsen.cluster.sim.members import Request
+from dsm_jepsen.cluster.sim.store import SimStore
+from dsm_jepsen.env import Change, Commit, Put, Write
+
+LOST_PER_MILLE = 50
+EARLY_PER_MILLE = 100
+EARLY_DIVISOR = 5
+GAP_PER_MILLE = 100
+
+
+class _StaleReads(SimStore):
+    def needs_leader(self, request: Request) -> bool:
+        return False
+
+
+class _LostCommits(SimStore):
+    def acknowledge(self, writes: Sequence[Write]) -> Commit:
+        if not self.rng.chance(LOST_PER_MILLE, purpose="lie/lost-commits"):
+            return super().acknowledge(writes)
+        position = self.log.position + 1
+        versions = tuple(position if isinstance(write, Put) else None for write in writes)
+        return Commit(position=position, versions=versions)
+
+
+class _EarlyExpiry(SimStore):
+    def lease_us(self, ttl_us: int) -> int:
+        early = self.rng.chance(EARLY_PER_MILLE, purpose="lie/early-expiry")
+        return ttl_us // EARLY_DIVISOR if early else ttl_us
+
+
+class _WatchGaps(SimStore):
+    def changes(self, key: str, *, after: int, upto: int) -> list[Change]:
+        changes = super().changes(key, after=after, upto=upto)
+        return [_ for _ in changes if not self.rng.chance(GAP_PER_MILLE, purpose="lie/watch-gaps")]
+
+
+class Lie(NamedTuple):
+    """What a lying store does, in one sentence, and the store that does it."""
+
+    description: str
+    store: type[SimStore]
+
+
+LIES: dict[str, Lie] = {
+    "stale-reads": Lie("Linearizable reads are answered from the member's own prefix.", _StaleReads),
+    "lost-commits": Lie("Now and then a write is acknowledged but never done.", _LostCommits),
+    "early-expiry": Lie("Now and then a session expires after a fifth of its ttl.", _EarlyExpiry),
+    "watch-gaps": Lie("Now and then a watch leaves out a change.", _WatchGaps),
+}

@@ -1,0 +1,123 @@
+"""The node programs of a simulated cluster: started, killed, paused, and what they logged."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from dsm_jepsen.cluster.sim.links import CLIENTS, place
+from dsm_jepsen.cluster.sim.loop import SimLoop
+from dsm_jepsen.cluster.sim.network import SimNetwork, Wires
+from dsm_jepsen.cluster.sim.process import Process, SimTask, State
+from dsm_jepsen.env import Env, Program, Rng, Role, Store
+
+EPOCH_NS = 1_577_836_800_000_000_000
+"""2020-01-01 00:00 UTC, when every simulation begins."""
+
+LINES_MAX = 10_000
+"""Lines kept of each host's log, the first ones."""
+
+
+class SimClock:
+    """Virtual time, the same on all hosts; see ``env.Clock``."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self._loop = loop
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since the simulation began."""
+        return self._loop.now_us * 1_000
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970; a simulation begins with the year 2020."""
+        return EPOCH_NS + self._loop.now_us * 1_000
+
+
+class Nodes:
+    """The node processes of all hosts.
+
+    Attributes:
+        program: what they run; ``None`` as long as there is no node.
+        logs: lines by host, the harness' own under ``ctl``.
+    """
+
+    def __init__(
+        self, wires: Wires, clock: SimClock, rng: Rng, connect: Callable[[Process, str], Store]
+    ) -> None:
+        self.program: Program | None = None
+        self.logs: dict[str, list[str]] = {}
+        self._wires = wires
+        self._loop = wires.loop
+        self._clock = clock
+        self._rng = rng
+        self._connect = connect
+        self._processes: dict[str, Process] = {}
+        self._starts: dict[str, int] = {}
+        self._loop.set_exception_handler(self._unhandled)
+
+    def restart(self, host: str) -> None:
+        """Run the program on a host where it does not run; nothing happens where it does."""
+        process = self._processes.get(host)
+        if self.program is None or (process is not None and process.state is not State.DEAD):
+            return
+        start = self._starts[host] = self._starts.get(host, 0) + 1
+        process = self._processes[host] = self._loop.process(place(host, Role.NODE))
+        self._wires.listen(process)
+        env = Env(
+            node=host,
+            clock=self._clock,
+            rng=self._rng.fork(f"{host}/{start}"),
+            store=self._connect(process, host),
+            network=SimNetwork(self._wires, process),
+            log=lambda line: self._log(host, line),
+        )
+        self._loop.create_task(
+            self._run(self.program, env, process), name=process.name, context=process.context.copy()
+        )
+
+    async def _run(self, program: Program, env: Env, process: Process) -> None:
+        try:
+            await program.main(env)
+        except Exception as error:  # noqa: BLE001 - whatever a program raises ends its process alone
+            self._log(env.node, f"the program ended with {_describe(error)}")
+        else:
+            self._log(env.node, "the program ended")
+        process.kill()
+        self._wires.hang_up(process)
+
+    def kill(self, host: str) -> None:
+        """End a host's node; nothing of it runs again."""
+        process = self._processes.get(host)
+        if process is not None and process.state is not State.DEAD:
+            process.kill()
+            self._wires.hang_up(process)
+
+    def pause(self, host: str) -> None:
+        """Freeze a host's node."""
+        if host in self._processes:
+            self._processes[host].pause()
+
+    def resume(self, host: str) -> None:
+        """Let a host's node go on."""
+        if host in self._processes:
+            self._processes[host].resume()
+
+    def _log(self, host: str, line: str) -> None:
+        lines = self.logs.setdefault(host, [])
+        if len(lines) < LINES_MAX and not self._loop.is_closed():
+            lines.append(f"{self._loop.time():.6f} {line}")
+
+    def _unhandled(self, _loop: object, context: dict[str, Any]) -> None:
+        """Log what a task or callback raised and nobody asked for."""
+        task = context.get("future") or context.get("task")
+        host = task.process.name.partition("/")[0] if isinstance(task, SimTask) else CLIENTS
+        error = context.get("exception")
+        cause = "" if error is None else f": {_describe(error)}"
+        self._log(host, f"{context['message']}{cause}")
+
+
+def _describe(error: BaseException) -> str:
+    """Name an error and where it was raised, without the paths of this machine."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"

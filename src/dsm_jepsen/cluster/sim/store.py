@@ -1,0 +1,330 @@
+"""The simulated store: not a protocol such as Raft, but the promises that etcd and ZooKeeper make.
+
+It knows everything and decides, by draws, whatever those promises leave open. The axioms:
+
+1. *One log.* Every write is one entry, all or nothing; entry i has revision i.
+2. *Quorum.* A request travels over the links to its member and on to the leader, and takes effect
+   after a delay if the leader holds a majority of members all that time.
+3. *Limbo.* A write that the leader has when it does not hold a majority is in limbo: once there is a
+   majority again it is kept or dropped, for good, and nobody is told. So a request that timed out
+   may have taken effect, or may do so after the client gave up: giving up withdraws nothing.
+4. *Linearizable reads* take the same path, and see all that was acknowledged before they began.
+5. *Members apply prefixes* of the log, in order, each at its own pace; a prefix never gets shorter, not
+   even by a restart. A stale read sees its member's prefix, with or without a quorum. A client's write
+   is answered when its own member has applied it.
+6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
+7. *Leaders.* One that lost its majority is replaced within an election time-out, if some member sees
+   a majority.
+
+Sessions and watches have their axioms beside them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dsm_jepsen.cluster.sim.links import Links
+from dsm_jepsen.cluster.sim.log import Log
+from dsm_jepsen.cluster.sim.loop import SimLoop
+from dsm_jepsen.cluster.sim.members import Member, Request
+from dsm_jepsen.cluster.sim.process import Process, State
+from dsm_jepsen.cluster.sim.sessions import Leases
+from dsm_jepsen.cluster.sim.watches import Feeds
+from dsm_jepsen.env import (
+    Change,
+    Commit,
+    Compare,
+    DefiniteError,
+    IndefiniteError,
+    OutcomeError,
+    Put,
+    Rng,
+    SessionLostError,
+    Write,
+)
+
+ELECTION_MIN_US = 1_000_000
+ELECTION_MAX_US = 1_500_000
+QUORUM_MIN_US = 400
+QUORUM_MAX_US = 2_000
+APPLY_MIN_US = 100
+APPLY_MAX_US = 1_000
+APPLY_SLOW_PER_MILLE = 10
+APPLY_SLOW_MAX_US = 50_000
+KEPT_PER_MILLE = 500
+
+
+class SimStore:
+    """All members, their log and their leader."""
+
+    def __init__(self, loop: SimLoop, links: Links, rng: Rng, hosts: Sequence[str]) -> None:
+        self.loop = loop
+        self.links = links
+        self.rng = rng
+        self.log = Log()
+        self.members = {host: Member(host, loop.process(f"{host}/store")) for host in hosts}
+        self.leases = Leases(self)
+        self.feeds = Feeds()
+        self.quorum = False
+        self._leader: Member | None = None
+        self._electing = False
+        self._pending: dict[Request, None] = {}
+        self._limbo: list[Request] = []
+
+    @property
+    def leader(self) -> str | None:
+        """The host of the member that leads and holds a majority."""
+        return self._leader.host if self._leader is not None and self.quorum else None
+
+    # The way of a request.
+
+    def send(self, request: Request) -> None:
+        """Put a client's request on its way to its member."""
+        request.member.open[request] = None
+        self.reach(request.client, request.member, self._receive, self._refuse, request)
+
+    def reach(
+        self,
+        client: Process,
+        member: Member,
+        arrive: Callable[..., None],
+        refuse: Callable[..., None],
+        *message: Any,
+    ) -> None:
+        """Take a client's message to its member, or to its host alone if the member is dead."""
+        delay_us = self.links.delay_us(client.name, member.name)
+        self.loop.after(delay_us, self.loop.harness, self._knock, client, member, arrive, refuse, *message)
+
+    def _knock(
+        self,
+        client: Process,
+        member: Member,
+        arrive: Callable[..., None],
+        refuse: Callable[..., None],
+        *message: Any,
+    ) -> None:
+        if not self.links.passes(client.name, member.name):
+            return
+        if member.up:
+            arrive(*message)
+        elif member.process.state is State.DEAD:
+            refuse(*message)
+        else:
+            self.loop.after(0, member.process, arrive, *message)
+
+    def _refuse(self, request: Request) -> None:
+        # Definite: the member's host answered that nobody listens, so nobody has the request.
+        self._send_back(request, DefiniteError("connection-refused"))
+
+    def needs_leader(self, request: Request) -> bool:
+        """Whether a request is more than its member may answer by itself (axioms 4 and 5)."""
+        return not request.stale_ok
+
+    def _receive(self, request: Request) -> None:
+        member, leader = request.member, self._leader
+        if request.read is not None and not self.needs_leader(request):
+            self._answer(request, request.read(member.applied(self.loop.now_us)))
+        elif leader is member:
+            self._propose(request, leader)
+        elif leader is not None:
+            delay_us = self.links.delay_us(member.name, leader.name)
+            self.loop.after(delay_us, self.loop.harness, self._propose, request, leader)
+
+    def _propose(self, request: Request, leader: Member) -> None:
+        if leader is not self._leader or leader.process.state is State.DEAD:
+            return
+        if leader is not request.member and not self.links.passes(request.member.name, leader.name):
+            return
+        if self.quorum:
+            self._pending[request] = None
+            delay_us = self.rng.between(QUORUM_MIN_US, QUORUM_MAX_US, purpose="quorum")
+            self.loop.after(delay_us, self.loop.harness, self._take_effect, request)
+        elif request.write is not None:
+            self._limbo.append(request)
+
+    def _take_effect(self, request: Request) -> None:
+        if request not in self._pending:
+            return  # the majority was lost meanwhile: axiom 3
+        del self._pending[request]
+        if request.write is not None:
+            request.result = _outcome(request.write)
+        self._answer_once_applied(request, self.log.position)
+
+    def _answer_once_applied(self, request: Request, position: int) -> None:
+        now_us = self.loop.now_us
+        member = request.member
+        due_us = member.due_us(position, now_us) if member.follows else None
+        if due_us is None:
+            member.waiting.append((request, position))
+        elif due_us > now_us:
+            self.loop.after(due_us - now_us, member.process, self._answer_once_applied, request, position)
+        elif request.read is not None:
+            self._answer(request, request.read(member.applied(now_us)))
+        else:
+            self._answer(request, request.result)
+
+    def _answer(self, request: Request, result: Any) -> None:
+        if request in request.member.open:
+            del request.member.open[request]
+            self._send_back(request, result)
+
+    def _send_back(self, request: Request, result: Any) -> None:
+        source, target = request.member.name, request.client.name
+        self.loop.after(
+            self.links.delay_us(source, target), self.loop.harness, self._arrive_back, request, result
+        )
+
+    def _arrive_back(self, request: Request, result: Any) -> None:
+        if request.answer.done() or not self.links.passes(request.member.name, request.client.name):
+            return
+        if isinstance(result, OutcomeError):
+            request.answer.set_exception(result)
+        else:
+            request.answer.set_result(result)
+
+    # What writes do once they take effect.
+
+    def append(self, writes: Sequence[Write]) -> Commit:
+        """Add an entry to the log and let members and watches know."""
+        before = self.log.position
+        commit = self.log.append(writes)
+        if commit.position > before:
+            for member in self.members.values():
+                if member.follows:
+                    member.expect(self._apply_us(member), commit.position)
+            self.feeds.notice(writes, commit.position)
+        return commit
+
+    def acknowledge(self, writes: Sequence[Write]) -> Commit:
+        """Do a client's writes, and say so (axiom 1)."""
+        return self.append(writes)
+
+    def transact(self, compares: Sequence[Compare], writes: Sequence[Write]) -> Commit | None:
+        """Do all writes if all compares hold."""
+        for compare in compares:
+            entry = self.log.entry(compare.key)
+            if (None if entry is None else entry.version) != compare.version:
+                return None
+        for write in writes:
+            if isinstance(write, Put) and write.session is not None and write.session.id not in self.leases:
+                raise SessionLostError("session-lost", write.session.id)
+        commit = self.acknowledge(writes)
+        for write in writes:
+            if isinstance(write, Put) and write.session is not None:
+                self.leases.bind(write.session.id, write.key)
+        return commit
+
+    def lease_us(self, ttl_us: int) -> int:
+        """How long a renewal counts (the whole ttl)."""
+        return ttl_us
+
+    def changes(self, key: str, *, after: int, upto: int) -> list[Change]:
+        """What a watch is given of a key's changes (all of them, in order)."""
+        return self.log.changes(key, after=after, upto=upto)
+
+    def compact(self, position: int) -> None:
+        """Give changes before this position to no watch any more."""
+        if not 0 <= position <= self.log.position:
+            raise ValueError(f"cannot compact at {position}; the log has 0 to {self.log.position}")
+        self.log.compacted = max(position, self.log.compacted)
+
+    # Members, majorities and leaders.
+
+    def kill(self, host: str) -> None:
+        """End a member; its open requests break."""
+        member = self.members[host]
+        member.process.kill()
+        for request in member.open:
+            # Indefinite: the request may be at the leader already.
+            self._send_back(request, IndefiniteError("connection-reset"))
+        member.open.clear()
+        member.waiting.clear()
+        self.review()
+
+    def restart(self, host: str) -> None:
+        """Start a dead member again; it knows what it had applied."""
+        member = self.members[host]
+        if member.process.state is State.DEAD:
+            member.process = self.loop.process(member.name)
+            self.review()
+
+    def pause(self, host: str) -> None:
+        """Freeze a member."""
+        self.members[host].process.pause()
+        self.review()
+
+    def resume(self, host: str) -> None:
+        """Let a frozen member go on."""
+        self.members[host].process.resume()
+        self.review()
+
+    def review(self) -> None:
+        """Find out what changed after members or links did: who follows, who may lead."""
+        leader, had_quorum = self._leader, self.quorum
+        self.quorum = leader is not None and self._sees_majority(leader)
+        if not self.quorum:
+            self._limbo.extend(request for request in self._pending if request.write is not None)
+            self._pending.clear()
+        for member in self.members.values():
+            if self.quorum and leader is not None and self._joined(leader, member):
+                self._follow(member)
+            else:
+                member.lose_leader(self.loop.now_us)
+        if self.quorum and not had_quorum:
+            self._leave_limbo()
+            self.leases.check_all()
+        self.feeds.review()
+        if not self.quorum and not self._electing and self._candidates():
+            self._electing = True
+            delay_us = self.rng.between(ELECTION_MIN_US, ELECTION_MAX_US, purpose="election/time-out")
+            self.loop.after(delay_us, self.loop.harness, self._elect)
+
+    def _elect(self) -> None:
+        self._electing = False
+        candidates = self._candidates()
+        if not self.quorum and candidates:
+            self._leader = self.rng.choice(candidates, purpose="election/leader")
+            self.leases.renew_all()
+            self.review()
+
+    def _candidates(self) -> list[Member]:
+        return [member for member in self.members.values() if self._sees_majority(member)]
+
+    def _sees_majority(self, member: Member) -> bool:
+        seen = sum(self._joined(member, other) for other in self.members.values())
+        return 2 * seen > len(self.members)
+
+    def _joined(self, one: Member, other: Member) -> bool:
+        return one.up and other.up and self.links.joins(one.name, other.name)
+
+    def _follow(self, member: Member) -> None:
+        if member.follows:
+            return
+        member.follows = True
+        member.expect(self._apply_us(member), self.log.position)
+        waiting, member.waiting = member.waiting, []
+        for request, position in waiting:
+            self._answer_once_applied(request, position)
+
+    def _apply_us(self, member: Member) -> int:
+        """Draw when a member applies an entry that is committed now; the leader does at once."""
+        now_us = self.loop.now_us
+        if member is self._leader:
+            return now_us
+        purpose = member.name
+        if self.rng.chance(APPLY_SLOW_PER_MILLE, purpose=purpose):
+            return now_us + self.rng.between(APPLY_MAX_US, APPLY_SLOW_MAX_US, purpose=purpose)
+        return now_us + self.rng.between(APPLY_MIN_US, APPLY_MAX_US, purpose=purpose)
+
+    def _leave_limbo(self) -> None:
+        limbo, self._limbo = self._limbo, []
+        for request in limbo:
+            if request.write is not None and self.rng.chance(KEPT_PER_MILLE, purpose="limbo"):
+                _outcome(request.write)
+
+
+def _outcome(write: Callable[[], Any]) -> Any:
+    """Let a write take effect; a refusal, such as of a lost session, is a result too."""
+    try:
+        return write()
+    except OutcomeError as error:
+        return error
