@@ -34,10 +34,7 @@ def run_command(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         code = app.main(list(arguments), prog_name="dsm-jepsen", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return BAD_ARGUMENTS
-    except click.ClickException as error:
+    except click.ClickException as error:  # also "no arguments", which shows the help
         error.show()
         return BAD_ARGUMENTS
     except (click.Abort, KeyboardInterrupt):

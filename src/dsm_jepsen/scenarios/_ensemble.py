@@ -5,7 +5,6 @@ histories of nodes running it.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from dsm_jepsen.checkers import (
@@ -144,5 +143,5 @@ def ensemble_checkers(min_ok: Mapping[str, int], *faults: str) -> dict[str, Chec
         "convergence": convergence(chart_machine),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
-        "adequacy": partial(adequacy, min_ok=min_ok, needs_faults=frozenset(faults)),
+        "adequacy": adequacy(min_ok, needs_faults=frozenset(faults)),
     }
