@@ -65,8 +65,9 @@ class _Best:
         self.kept: dict[tuple[int, Hashable], list[int]] = {}
 
     def admits(self, configuration: _Configuration) -> bool:
-        used = configuration.done & self.optional
-        rivals = self.kept.setdefault((configuration.done ^ used, configuration.state), [])
+        done, state = configuration
+        used = done & self.optional
+        rivals = self.kept.setdefault((done ^ used, state), [])
         for rival in rivals:
             if rival & used == rival:
                 return False
@@ -132,22 +133,21 @@ class _Search:
         """The bits of the operations that never return."""
 
     def run(self) -> Verdict:
-        starts = {call.invoke.index: call for call in self.calls}
-        ends = {call.returned.index: call for call in self.calls if call.returned is not None}
+        events = {call.invoke.index: call for call in self.calls}
+        events |= {call.returned.index: call for call in self.calls if call.returned is not None}
         layer: _Layer = {_Configuration(0, self.model.init()): None}
-        for event in self.history:
-            if event.index in starts:
-                self._begin(starts[event.index])
-            elif event.index in ends:
-                call = ends[event.index]
-                try:
-                    survivors = self._return(layer, call)
-                except _OverBudgetError:
-                    return self._unknown(call, len(layer))
-                if not survivors:
-                    return self._invalid(layer, call)
-                self._end(call)
-                layer = survivors
+        for index, call in sorted(events.items()):
+            if index == call.invoke.index:
+                self._begin(call)
+                continue
+            try:
+                survivors = self._return(layer, call)
+            except _OverBudgetError:
+                return self._unknown(call, len(layer))
+            if not survivors:
+                return self._invalid(layer, call)
+            self._end(call)
+            layer = survivors
         return self._valid(next(iter(layer.values())))
 
     def _begin(self, call: Call) -> None:
@@ -176,9 +176,9 @@ class _Search:
                 survivors[_Configuration(configuration.done ^ bit, configuration.state)] = trail
             else:
                 waiting[configuration] = trail
-        for configuration, trail in self._reach(waiting, call):
-            if (after := self._step(configuration.state, call)) is not REJECT:
-                survivors.setdefault(_Configuration(configuration.done, after), (call, trail))
+        for (done, state), trail in self._reach(waiting, call):
+            if (after := self._step(state, call)) is not REJECT:
+                survivors.setdefault(_Configuration(done, after), (call, trail))
         return self._thin(survivors)
 
     def _reach(self, layer: _Layer, until: Call) -> Iterator[tuple[_Configuration, _Trail]]:
@@ -190,15 +190,16 @@ class _Search:
             if not best.admits(configuration):
                 continue
             yield configuration, trail
+            done, state = configuration
             tried = {until.symbol}  # of twins, the first to return goes first: no order is lost by that
             for call, bit in self.open:
-                if configuration.done & bit or call.symbol in tried:
+                if done & bit or call.symbol in tried:
                     continue
                 tried.add(call.symbol)
-                after = self._step(configuration.state, call)
+                after = self._step(state, call)
                 if after is REJECT:
                     continue
-                reached = (_Configuration(configuration.done | bit, after), (call, trail))
+                reached = (_Configuration(done | bit, after), (call, trail))
                 if call.returned is None:
                     frontier.append(reached)
                 else:
@@ -224,6 +225,8 @@ class _Search:
 
     def _by_cost(self, layer: _Layer) -> list[tuple[_Configuration, _Trail]]:
         """Sort by the number of optional calls used up, so that what is better comes first."""
+        if not self.optional:
+            return list(layer.items())
         return sorted(layer.items(), key=lambda item: (item[0].done & self.optional).bit_count())
 
     def _valid(self, trail: _Trail) -> Verdict:
