@@ -1,0 +1,247 @@
+"""The local cluster: a real store and real node programs, all as processes on this machine's loopback.
+
+Needs Linux and the store's binary. Costs some 30 MB of memory per etcd member. All hosts share one
+clock and one network: processes can be killed and frozen, links cannot be cut. The stores' data lie in the
+folder for temporary files: if that is in memory, syncing to disk costs nothing; ``TMPDIR`` names another.
+"""
+
+import asyncio
+import functools
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from dsm_jepsen.cluster._base import NODES, ClusterError
+from dsm_jepsen.cluster.local.control import LocalControl
+from dsm_jepsen.cluster.local.etcd import Etcd, EtcdMember
+from dsm_jepsen.cluster.local.leftovers import RunFolder, clean_leftovers
+from dsm_jepsen.cluster.local.ports import Ports
+from dsm_jepsen.cluster.local.processes import Process, end
+from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, Store
+from dsm_jepsen.env.real import HttpNetwork, RealClock
+
+_HOST = "127.0.0.1"
+_START_TIMEOUT_S = 20.0
+_START_POLL_S = 0.05
+# Members get none: their data are thrown away, and a leader would wait for followers that are going, too.
+_STOP_GRACE_S = {Role.NODE: 3.0, Role.STORE: 0.0}
+_STORES: Mapping[str, Callable[[], Etcd]] = {"etcd": Etcd}
+
+_log = logging.getLogger(__name__)
+
+
+class LocalCluster:
+    """Five store members and five node processes.
+
+    Args:
+        run_folder: where the logs go, as ``NODE/etcd.log`` and ``NODE/node.log``.
+        open_store: opens a connection to the store's member with this URL, such as ``etcd://127.0.0.1:2379``.
+        store: the store's name.
+        nodes: the hosts' names.
+        command: what runs ``dsm-jepsen``; a program's own arguments are added to it.
+        log: takes a line about anything worth knowing, such as a process that ended on its own.
+
+    Raises:
+        RefusedError: this machine cannot run it; the message says what to install.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_folder: Path,
+        open_store: Callable[[str], Awaitable[Store]],
+        store: str = "etcd",
+        nodes: Sequence[str] = NODES,
+        command: Sequence[str] = (sys.executable, "-m", "dsm_jepsen"),
+        log: Callable[[str], None] = _log.warning,
+    ) -> None:
+        if not Path("/proc/self/stat").exists():
+            raise RefusedError("the local cluster needs Linux, where /proc tells processes apart")
+        if store not in _STORES:
+            raise RefusedError(f"the local cluster cannot run {store!r}; it can run {', '.join(_STORES)}")
+        self._store = _STORES[store]()
+        self._run_folder = run_folder
+        self._open_store = open_store
+        self._nodes = tuple(nodes)
+        self._command = tuple(command)
+        self._log = log
+        self._clock = RealClock()
+        self._processes: dict[tuple[str, Role], Process] = {}
+        self._members: dict[str, EtcdMember] = {}
+        self._control = LocalControl(self._nodes, processes=self._processes, members=self._members)
+        self._network: HttpNetwork | None = None
+        self._undo = AsyncExitStack()
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return "local"
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the hosts."""
+        return self._nodes
+
+    @property
+    def clock(self) -> Clock:
+        """This machine's clock."""
+        return self._clock
+
+    @property
+    def control(self) -> Control:
+        """For nemeses."""
+        return self._control
+
+    def versions(self) -> Mapping[str, str]:
+        """The store's version and binary."""
+        return self._store.versions()
+
+    def site(self, node: str) -> Site:
+        """What a client bound to this node can reach."""
+        if self._network is None:
+            raise ClusterError("the local cluster is not started: it has no sites yet")
+        return Site(
+            node=node,
+            clock=self._clock,
+            network=self._network,
+            open_store=functools.partial(self._open_store, self._members[node].url),
+        )
+
+    async def start(self, program: Program | None) -> None:
+        """Start the store, and the program beside each member; remove first what killed runs left.
+
+        Returns when every member of the store commits and every program listens.
+
+        Raises:
+            ClusterError: something did not come up; all that was started has been stopped again.
+            RefusedError: the folder for temporary files is not safe to use.
+        """
+        if self._network is not None:
+            raise ClusterError("the local cluster is already started: stop it first")
+        clean_leftovers(self._log)
+        try:
+            await self._start(program)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End all processes and remove the stores' data; harmless when nothing or half was started."""
+        try:
+            await self._undo.aclose()
+        finally:
+            self._processes.clear()
+            self._members.clear()
+            self._network = None
+
+    async def _start(self, program: Program | None) -> None:
+        folder = RunFolder()
+        self._undo.callback(folder.remove)
+        ports = Ports(_HOST)
+        self._undo.callback(ports.close)
+        self._members.update(self._store.members(self._nodes, data=folder.data, reserve=ports.reserve))
+        for member in self._members.values():
+            self._undo.push_async_callback(member.close)
+        addresses = {} if program is None else {node: ports.reserve() for node in self._nodes}
+        self._network = HttpNetwork(addresses)
+        self._undo.push_async_callback(self._network.close)
+
+        members = self._add(
+            Role.STORE,
+            folder,
+            name=self._store.name,
+            argv={node: member.argv for node, member in self._members.items()},
+            env=self._store.environment(),
+        )
+        for node, process in members.items():
+            process.start()
+            await _wait_up({node: process}, lambda node: self._members[node].joined())
+        await _wait_up(members, lambda node: self._members[node].ready())
+        if program is None:
+            return
+        programs = self._add(
+            Role.NODE,
+            folder,
+            name="node",
+            argv={node: self._node_argv(program, node, addresses[node]) for node in self._nodes},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        for process in programs.values():
+            process.start()
+        await _wait_up(programs, lambda node: _accepts(addresses[node]))
+
+    def _node_argv(self, program: Program, node: str, address: str) -> list[str]:
+        return [
+            *self._command,
+            *program.command,
+            *("--name", node),
+            *("--store-url", self._members[node].url),
+            *("--listen", address),
+        ]
+
+    def _add(
+        self,
+        role: Role,
+        folder: RunFolder,
+        *,
+        name: str,
+        argv: Mapping[str, Sequence[str]],
+        env: Mapping[str, str],
+    ) -> Mapping[str, Process]:
+        """Make one process for each host, not yet started; ``stop`` will end them."""
+        processes = {}
+        for node in self._nodes:
+            logs = self._run_folder / node
+            logs.mkdir(parents=True, exist_ok=True)
+            processes[node] = self._processes[node, role] = Process(
+                title=f"{node} {name}",
+                argv=argv[node],
+                env=env,
+                log=logs / f"{name}.log",
+                started=folder.note,
+                exited=self._log,
+            )
+        self._undo.push_async_callback(end, processes.values(), grace_s=_STOP_GRACE_S[role])
+        return processes
+
+
+async def _wait_up(processes: Mapping[str, Process], up: Callable[[str], Awaitable[bool]]) -> None:
+    waiting = dict(processes)
+    try:
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            while waiting:
+                for process in waiting.values():
+                    if not process.running:
+                        raise ClusterError(
+                            f"{process.title} {process.how_it_ended()} at its start. Its last words:\n"
+                            + process.last_words()
+                        )
+                answers = await asyncio.gather(*(up(node) for node in waiting))
+                waiting = {
+                    node: process
+                    for (node, process), answer in zip(waiting.items(), answers, strict=True)
+                    if not answer
+                }
+                await asyncio.sleep(_START_POLL_S if waiting else 0)
+    except TimeoutError:
+        titles = ", ".join(process.title for process in waiting.values())
+        first = next(iter(waiting.values()))
+        raise ClusterError(
+            f"not up within {_START_TIMEOUT_S:g} s: {titles}. The last words of {first.title}:\n"
+            + first.last_words()
+        ) from None
+
+
+async def _accepts(address: str) -> bool:
+    """Whether somebody listens at an address."""
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
