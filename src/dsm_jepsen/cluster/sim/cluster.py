@@ -81,7 +81,7 @@ class SimControl:
 
     def _actor(self, node: str, role: Role) -> SimStore | Nodes:
         self._known(node)
-        return self._store if role is Role.STORE else self._nodes
+        return self._store if role == Role.STORE else self._nodes
 
     def _known(self, node: str) -> None:
         if node not in self._store.members:

@@ -188,8 +188,11 @@ class SimWatch(Feed[Change]):
         super().__init__(connection, key)
 
     def _begin(self) -> None:
-        if self._after + 1 < self._store.log.compacted:
-            self._end(_compacted(self._store.log.compacted))
+        log = self._store.log
+        entry = log.entry(self.path)
+        unchanged = entry is not None and entry.position <= self._after
+        if self._after + 1 < log.compacted and not unchanged:
+            self._end(_compacted(log.compacted))
         else:
             super()._begin()
 
