@@ -41,9 +41,7 @@ def _play(
             emission, generator = answer
             if not isinstance(emission, Pending):
                 busy.add(emission.thread)
-                generator = generator.update(
-                    record(emission.thread, "invoke", emission.f), emission.thread
-                )
+                generator = generator.update(record(emission.thread, "invoke", emission.f), emission.thread)
                 heapq.heappush(ends, (now + latency_ms * _MS, len(events), emission.thread, emission.f))
                 continue
             until = emission.until_ns

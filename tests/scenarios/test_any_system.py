@@ -88,5 +88,7 @@ def test_a_register_on_plain_keys_is_linearizable(seed: int) -> None:
 
 
 def test_a_store_that_reads_stale_is_caught() -> None:
-    verdicts = [simulate(REGISTER, seed=seed, lie="stale-reads").verdicts["linearizable"] for seed in range(20)]
+    verdicts = [
+        simulate(REGISTER, seed=seed, lie="stale-reads").verdicts["linearizable"] for seed in range(20)
+    ]
     assert False in [verdict.valid for verdict in verdicts]

@@ -79,7 +79,9 @@ class Scenario:
 def unknown(kind: str, name: str, known: Mapping[str, object], whose: str = "") -> str:
     """Say that a name is not known, and which it might have been."""
     near = get_close_matches(name, known, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+    )
     return f"unknown {kind} {name!r}{' ' if whose else ''}{whose}; {hint}"
 
 

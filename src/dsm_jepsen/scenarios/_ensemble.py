@@ -112,14 +112,14 @@ class EnsembleModel:
         """Put in words why no state accepts this."""
         where = " or ".join(f"version {state.version} in {state.context.states[-1]}" for state in states)
         if isinstance(result, Refused):
-            said = f"{argument['event']} was answered {result.kind} at {_shown(result.detail)}"
+            said = f"with {argument['event']} was answered {result.kind} at {_shown(result.detail)}"
             return "wrong-refusal", f"{said}, but the machine was at {where}"
         newest = max((state.version for state in states), default=0)
         if f == "read-strong":
             name = "stale-read" if result["version"] < newest else "dirty-read"
             return name, f"returned {_shown(result)}, but the machine was at {where}"
         name = "lost-update" if result["version"] <= newest else "illegal-transition"
-        made = f"{argument['event']} was accepted as {_shown(result)}"
+        made = f"with {argument['event']} was accepted as {_shown(result)}"
         return name, f"{made}, but the machine was at {where}"
 
 

@@ -50,7 +50,9 @@ def _is_commit(event: Op) -> bool:
 
 def _workload() -> Workload:
     event, read, strong = once("event", _event), once("read"), once("read-strong")
-    often = mix(*(cycle(part) for part in (event, event, event, event, read, strong)), purpose="mixed-events/f")
+    often = mix(
+        *(cycle(part) for part in (event, event, event, event, read, strong)), purpose="mixed-events/f"
+    )
     membership = each_process(stagger(3, cycle(then(sleep(8), once("leave"), once("join")))))
     faults = cycle(then(sleep(3), once("start-kill-node"), sleep(1), once("stop-kill-node")))
     # Two clients for every node: one sends events and reads, one makes the node leave and join.

@@ -77,7 +77,9 @@ def test_the_same_event_to_all_nodes_for_one_version_takes_one_step(world: Any, 
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_of_concurrent_events_each_acknowledged_one_has_a_version_of_its_own(make_world: Any, seed: int) -> None:
+def test_of_concurrent_events_each_acknowledged_one_has_a_version_of_its_own(
+    make_world: Any, seed: int
+) -> None:
     async def story(world: Any) -> None:
         tasks = [
             asyncio.create_task(world.event(node, "J", testVariable=node)) for node in world.cluster.nodes

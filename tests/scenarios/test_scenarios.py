@@ -1,0 +1,113 @@
+"""Every scenario on the simulated cluster: the correct system passes, each planted flaw is caught."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dsm_jepsen.history import jsonl
+from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
+
+SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "20"))
+"""How many seeds each scenario is tried with; CI takes more."""
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_the_correct_system_is_valid_on_every_seed(name: str) -> None:
+    scenario = find_scenario(name)
+    for seed in range(SEEDS):
+        result = simulate(scenario, seed=seed)
+        wrong = {name: verdict.because for name, verdict in result.verdicts.items() if not verdict.valid}
+        assert wrong == {}, f"seed {seed}"
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_a_scenario_explains_itself(name: str) -> None:
+    scenario = find_scenario(name)
+    module = sys.modules[f"dsm_jepsen.scenarios.{name.replace('-', '_')}"]
+    assert scenario.name == name
+    assert "Claim under test:" in (module.__doc__ or "")
+    assert "Known to catch:" in (module.__doc__ or "")
+
+
+def test_isolated_events_commits_versions_one_to_eight() -> None:
+    result = simulate(find_scenario("isolated-events"), seed=1)
+    accepted = [op.value for op in result.history if op.type == "ok" and op.f == "event"]
+    assert [(value["version"], value["event"]) for value in accepted] == list(enumerate("ICIKICIK", start=1))
+
+
+def test_isolated_events_takes_its_time_from_the_paper() -> None:
+    result = simulate(find_scenario("isolated-events"), seed=1)
+    sent = [op.time / 1e9 for op in result.history if op.type == "invoke" and op.f == "event"]
+    assert sent == pytest.approx([5.1, 10.1, 15.2, 20.3, 25.3, 30.4, 35.5, 40.5], abs=0.5)
+
+
+def test_mixed_events_makes_two_hundred_commits_while_nodes_come_and_go() -> None:
+    history = simulate(find_scenario("mixed-events"), seed=1).history
+    assert sum(op.type == "ok" and op.f == "event" for op in history) >= 200
+    assert {op.f for op in history if op.type == "ok"} == {"event", "read", "read-strong", "join", "leave"}
+    assert any(op.f == "start-kill-node" and op.value for op in history)
+
+
+CATCHES = [
+    pytest.param({"variant": "no-version-check"}, "linearizable", "lost-update", id="no-version-check"),
+    pytest.param({"variant": "replay-events"}, "convergence", "divergence", id="replay-events"),
+    pytest.param({"lie": "stale-reads"}, "linearizable", "stale-read", id="stale-reads"),
+]
+
+
+@pytest.mark.parametrize(("broken", "checker", "anomaly"), CATCHES)
+def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
+    broken: dict[str, str], checker: str, anomaly: str
+) -> None:
+    scenario = find_scenario("mixed-events")
+    for seed in range(50):
+        verdict = simulate(scenario, seed=seed, **broken).verdicts[checker]  # type: ignore[arg-type]
+        if verdict.valid is False and verdict.anomaly == anomaly:
+            break
+    else:
+        pytest.fail("not caught")
+    assert verdict.culprits
+    again = simulate(scenario, seed=seed, **broken)  # type: ignore[arg-type]
+    assert again.verdicts[checker] == verdict
+
+
+@pytest.mark.parametrize("name", scenarios())
+def test_one_seed_gives_one_history_whatever_the_hash_seed(name: str) -> None:
+    program = (
+        "import sys, hashlib\n"
+        "from dsm_jepsen.history import jsonl\n"
+        "from dsm_jepsen.scenarios import find_scenario, simulate\n"
+        "history = simulate(find_scenario(sys.argv[1]), seed=7).history\n"
+        "print(hashlib.sha256(jsonl.dumps(history)).hexdigest())\n"
+    )
+    here = hashlib.sha256(jsonl.dumps(simulate(find_scenario(name), seed=7).history)).hexdigest()
+    for hash_seed in ("0", "12345"):
+        there = subprocess.run(
+            [sys.executable, "-c", program, name],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert there.stdout.strip() == here
+
+
+def test_another_seed_gives_another_history() -> None:
+    scenario = find_scenario("isolated-events")
+    one, other = (jsonl.dumps(simulate(scenario, seed=seed).history) for seed in (1, 2))
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        pytest.param({"variant": "no-versoin-check"}, "did you mean no-version-check", id="variant"),
+        pytest.param({"lie": "stale"}, "did you mean stale-reads", id="lie"),
+    ],
+)
+def test_an_unknown_flaw_is_refused_with_near_names(broken: dict[str, str], words: str) -> None:
+    with pytest.raises(ScenarioError, match=words):
+        simulate(find_scenario("mixed-events"), seed=1, **broken)  # type: ignore[arg-type]
