@@ -1,0 +1,133 @@
+"""How the documentation is built: Sphinx, MyST for Markdown, Furo; the reference is written from the code.
+
+Before each build ``reference/api/`` is written anew: one page for every room from its docstrings, and one
+for the command line from its own help. Nothing in that folder is edited by hand or committed.
+"""
+
+import inspect
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+from sphinx.application import Sphinx
+
+from dsm_jepsen import __version__
+from dsm_jepsen.cli import app
+
+project = "dsm-jepsen"
+author = "The dsm-jepsen authors"
+project_copyright = author
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "dsm-jepsen"
+myst_enable_extensions = ["deflist", "colon_fence"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_typehints = "signature"
+napoleon_use_ivar = True  # fields are told once, in the class's docstring
+
+ROOMS = {
+    "scenarios": "Scenarios: what is run, and how",
+    "scenarios.generators": "Generators: what clients do, and when",
+    "checkers": "Checkers: judges of histories",
+    "nemesis": "Nemeses: faults",
+    "env": "The seams: what a program may know of the world",
+    "history": "Histories: operations in memory and on disk",
+    "cluster": "Clusters: where nodes live",
+    "cluster.sim": "The simulated cluster",
+    "cluster.local": "The local cluster",
+    "dsm.chart": "State charts",
+    "dsm.machines": "Machines that come with the house",
+    "dsm.ensemble": "The ensemble",
+    "dsm.stores": "Connections to real stores",
+    "reports": "Reports",
+}
+"""Room to title, in the order of the reference."""
+
+_PUBLIC_BASES = ("_base",)
+"""Private modules whose names their room gives out."""
+
+
+def write_reference(sphinx: Sphinx) -> None:
+    """Write the generated pages."""
+    folder = Path(sphinx.srcdir) / "reference" / "api"
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"command-line.md": _command_line()}
+    for number, (room, title) in enumerate(ROOMS.items()):
+        pages[f"{number:02}-{room.replace('.', '-')}.rst"] = _room(room, title)
+    for old in folder.iterdir():
+        if old.name not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        page = folder / name
+        if not page.exists() or page.read_text(encoding="utf-8") != text:  # else Sphinx reads it again
+            page.write_text(text, encoding="utf-8")
+
+
+def _room(room: str, title: str) -> str:
+    package = import_module(f"dsm_jepsen.{room}")
+    heading = f"``dsm_jepsen.{room}``"
+    lines = [title, "=" * len(title), "", f".. automodule:: {package.__name__}", "   :no-members:", ""]
+    for module in pkgutil.iter_modules(package.__path__):
+        inner = f"{package.__name__}.{module.name}"
+        if module.ispkg or (module.name.startswith("_") and module.name not in _PUBLIC_BASES):
+            continue
+        heading = f"``{inner.removeprefix('dsm_jepsen.')}``"
+        lines += [heading, "-" * len(heading), "", f".. automodule:: {inner}", ""]
+    return "\n".join(lines)
+
+
+def _command_line() -> str:
+    context = click.Context(app, info_name="dsm-jepsen")
+    parts = ["# The command line", inspect.cleandoc(app.help or "")]
+    for name in app.list_commands(context):
+        command = app.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        usage = " ".join([inner.command_path, *command.collect_usage_pieces(inner)])
+        parts += [f"## {name}", f"```text\n{usage}\n```", inspect.cleandoc(command.help or "")]
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        rows = [record for option in options if (record := option.get_help_record(inner))]
+        if rows:
+            table = [f"| {_cell(f'`{left}`')} | {_cell(right)} |" for left, right in rows]
+            parts.append("\n".join(["| option | meaning |", "|---|---|", *table]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def show_as_written(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    """Let a docstring's drawings, tables and code, which stand indented or between bars, be shown as written."""
+    result: list[str] = []
+    inside = False
+    for number, line in enumerate(lines):
+        before = lines[number - 1] if number else ""
+        starts = bool(re.match(r"( {4}\S|\| )", line)) and not before.strip()
+        if starts and not inside and _is_figure(result):
+            result += ["::", ""]
+            inside = True
+        if inside and line.strip() and not re.match(r"( {4}|\|)", line):
+            inside = False
+        result.append(f"    {line}" if inside and line.startswith("|") else line)
+    lines[:] = result
+
+
+def _is_figure(above: list[str]) -> bool:
+    """Whether what follows is no continuation of a list or of a field."""
+    last = next((line for line in reversed(above) if line.strip()), "")
+    return not re.match(r"(\*|\d+\.|:|\.\.|\s)", last)
+
+
+def setup(sphinx: Sphinx) -> None:
+    """Connect both to the build."""
+    sphinx.connect("builder-inited", write_reference)
+    sphinx.connect("autodoc-process-docstring", show_as_written)
