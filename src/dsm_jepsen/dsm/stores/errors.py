@@ -17,7 +17,7 @@ _DEFINITE: dict[tuple[str, str], str] = {
     ("INVALID_ARGUMENT", "etcdserver: request is too large"): "rejected",
     ("RESOURCE_EXHAUSTED", "etcdserver: too many requests"): "rejected",
     # Looked at when the entry is applied, on every member alike, before the first of its writes.
-    ("NOT_FOUND", "etcdserver: requested lease not found"): "lease-not-found",
+    ("NOT_FOUND", "etcdserver: requested lease not found"): "session-lost",
 }
 
 
@@ -40,7 +40,7 @@ def outcome(code: str, details: str, *, writes: bool) -> OutcomeError:
         and "failed to connect to all addresses" in details
         and "Connection refused" in details
     ):
-        return DefiniteError("refused", detail)
+        return DefiniteError("connection-refused", detail)
     rejected = _DEFINITE.get((code, details))
     if rejected is not None:
         return DefiniteError(rejected, detail)

@@ -5,8 +5,8 @@ deadline and is sent at most once. All reads and writes go to this one member: t
 to another, because a client's outcomes must say what *its* member did.
 """
 
+import asyncio
 import math
-import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Self
@@ -79,7 +79,10 @@ class EtcdStore:
         return None if commit is None else Entry(key, value, commit.position, commit.position)
 
     async def transact(self, compares: Sequence[Compare], writes: Sequence[Write]) -> Commit | None:
-        """Do all writes if all compares hold; at most one write of a key (etcd rejects others)."""
+        """Do all writes if all compares hold."""
+        keys = [write.key for write in writes]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"a transaction writes {keys}; each key may be written once")
         request = self._messages.TxnRequest(
             compare=[self._compare(compare) for compare in compares],
             success=[self._operation(write) for write in writes],
@@ -87,7 +90,7 @@ class EtcdStore:
         try:
             response = await self._call("Txn", request, writes=True)
         except DefiniteError as error:
-            if error.kind == "lease-not-found":
+            if error.kind == "session-lost":
                 _end_sessions(writes)
             raise
         if not response.succeeded:
@@ -109,7 +112,7 @@ class EtcdStore:
         """Begin a session; etcd is asked for the next whole second, the session itself ends as asked."""
         if ttl_ms < 1:
             raise ValueError(f"ttl_ms is {ttl_ms}; a session needs at least 1 ms")
-        sent_s = time.monotonic()
+        sent_s = asyncio.get_running_loop().time()
         request = self._messages.LeaseGrantRequest(TTL=math.ceil(ttl_ms / 1000))
         response = await self._call("LeaseGrant", request, writes=True)
         session = EtcdSession(self._rpc, lease=response.ID, ttl_ms=ttl_ms, sent_s=sent_s, log=self._log)
@@ -134,7 +137,7 @@ class EtcdStore:
     async def _call(self, method: str, request: Any, *, writes: bool) -> Any:
         """Send one request, once."""
         if self._closed:
-            raise DefiniteError("closed", "this connection was closed before the call, so nothing was sent")
+            raise DefiniteError("connection-closed", "nothing was sent")
         try:
             return await self._rpc.unary(method, request, timeout_s=self._timeout_s)
         except RpcFailure as failure:

@@ -7,7 +7,6 @@ that has just lost its leadership without noticing may still confirm renewals; n
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Any
@@ -21,9 +20,10 @@ class EtcdSession:
     def __init__(
         self, rpc: Rpc, *, lease: int, ttl_ms: int, sent_s: float, log: Callable[[str], None]
     ) -> None:
-        """Take over a lease that was granted in answer to a request sent at ``sent_s`` (monotonic)."""
+        """Take over a lease whose request was sent when the loop's time was ``sent_s``."""
         self.lease = lease
         self._rpc = rpc
+        self._loop = asyncio.get_running_loop()
         self._ttl_s = ttl_ms / 1000
         self._limit_s = sent_s + self._ttl_s
         self._log = log
@@ -38,7 +38,7 @@ class EtcdSession:
     @property
     def alive(self) -> bool:
         """False for ever once closed, dropped by etcd, or unconfirmed for its ttl."""
-        if time.monotonic() >= self._limit_s:
+        if self._loop.time() >= self._limit_s:
             self._lost.set()
         return not self._lost.is_set()
 
@@ -46,7 +46,7 @@ class EtcdSession:
         """Return when ``alive`` has turned false."""
         while self.alive:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._limit_s - time.monotonic()):
+                async with asyncio.timeout(self._limit_s - self._loop.time()):
                     await self._lost.wait()
 
     def end(self) -> None:
@@ -71,7 +71,7 @@ class EtcdSession:
         """Renew until lost."""
         while self.alive:
             await asyncio.sleep(self._ttl_s / 3)
-            sent_s = time.monotonic()
+            sent_s = self._loop.time()
             try:
                 ttl_s = await self._renew(timeout_s=self._ttl_s / 3)
             except RpcFailure as failure:
