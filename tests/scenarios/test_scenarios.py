@@ -64,13 +64,13 @@ def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
 ) -> None:
     scenario = find_scenario("mixed-events")
     for seed in range(50):
-        verdict = simulate(scenario, seed=seed, **broken).verdicts[checker]  # type: ignore[arg-type]
+        verdict = simulate(scenario, seed=seed, **broken).verdicts[checker]
         if verdict.valid is False and verdict.anomaly == anomaly:
             break
     else:
         pytest.fail("not caught")
     assert verdict.culprits
-    again = simulate(scenario, seed=seed, **broken)  # type: ignore[arg-type]
+    again = simulate(scenario, seed=seed, **broken)
     assert again.verdicts[checker] == verdict
 
 
@@ -110,4 +110,4 @@ def test_another_seed_gives_another_history() -> None:
 )
 def test_an_unknown_flaw_is_refused_with_near_names(broken: dict[str, str], words: str) -> None:
     with pytest.raises(ScenarioError, match=words):
-        simulate(find_scenario("mixed-events"), seed=1, **broken)  # type: ignore[arg-type]
+        simulate(find_scenario("mixed-events"), seed=1, **broken)

@@ -61,4 +61,4 @@ def _say(code: int, words: str, *, debug: bool) -> int:
 def _of_file(error: OSError) -> str:
     if error.filename is None:
         return str(error)
-    return f"{error.filename}: {error.strerror or error}; choose another with --out, or see to its permissions"
+    return f"{error.filename}: {error.strerror or error}; choose another place, or see to its permissions"

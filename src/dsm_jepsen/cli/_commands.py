@@ -34,8 +34,10 @@ def app() -> None:
     """
 
 
-def _debug(command: Any) -> Any:
-    return click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks of errors.")(command)
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks of errors.")
+_etcd_client = click.option(
+    "--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The nodes' client library."
+)
 
 
 @app.command("run")
@@ -43,7 +45,7 @@ def _debug(command: Any) -> Any:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice; drawn if not given.")
 @click.option("--cluster", type=click.Choice(CLUSTERS), default="simulated", help="Where the nodes live.")
 @click.option("--store", type=click.Choice(STORES), default="etcd", help="The coordination store.")
-@click.option("--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The nodes' client library.")
+@_etcd_client
 @click.option("--variant", help="Run the system with this planted flaw.")
 @click.option("--lie", help="Break this axiom of the simulated store.")
 @click.option(
@@ -53,7 +55,11 @@ def _debug(command: Any) -> Any:
     help="Run so many times, with seeds counting up, until one is not valid.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("store"), show_default=True, help="The runs folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("store"),
+    show_default=True,
+    help="The runs folder.",
 )
 @_debug
 def run_scenario(scenario: str, seed: int | None, test_count: int, **options: Any) -> int:
@@ -109,12 +115,12 @@ def list_scenarios() -> int:
 @click.option("--listen", required=True, help="Where the REST API is served: 127.0.0.1:8081.")
 @click.option("--machine", type=click.Choice(list(MACHINES)), default="web", help="The state chart.")
 @click.option("--ensemble", default="default", show_default=True, help="Nodes of one name share one machine.")
-@click.option("--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The client library.")
+@_etcd_client
 @click.option("--variant", type=click.Choice(list(VARIANTS)), help="Run with this planted flaw.")
 @_debug
 def node(**options: Any) -> int:
     """Run one node of the reference system with its REST API, until interrupted."""
-    from dsm_jepsen.cli._node import serve  # noqa: PLC0415 - other commands need no server
+    from dsm_jepsen.cli._node import serve
 
     asyncio.run(serve(**options))
     return 0
@@ -142,7 +148,7 @@ def _word(valid: bool | None) -> str:
 
 
 def _show(result: Result) -> None:
-    from dsm_jepsen.reports import verdict_lines  # noqa: PLC0415
+    from dsm_jepsen.reports import verdict_lines
 
     assert result.info is not None
     assert result.folder is not None
@@ -153,7 +159,7 @@ def _show(result: Result) -> None:
 
 
 def _draw(result: Result) -> None:
-    from dsm_jepsen.reports import ReportError, draw  # noqa: PLC0415 - drawing is slow to import
+    from dsm_jepsen.reports import ReportError, draw
 
     assert result.info is not None
     assert result.folder is not None

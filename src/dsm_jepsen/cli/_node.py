@@ -1,6 +1,5 @@
 """One node of the reference system as a process of its own, in the real world."""
 
-import asyncio
 import secrets
 import sys
 from datetime import UTC, datetime
@@ -14,7 +13,14 @@ from dsm_jepsen.env.real import HttpNetwork, RealClock
 
 
 async def serve(
-    *, name: str, store_url: str, listen: str, machine: str, ensemble: str, etcd_client: str, variant: str | None
+    *,
+    name: str,
+    store_url: str,
+    listen: str,
+    machine: str,
+    ensemble: str,
+    etcd_client: str,
+    variant: str | None,
 ) -> None:
     """Run a node until it is cancelled; its log goes to stderr.
 

@@ -13,7 +13,7 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield lambda phase: click.echo(f"{title}: {phase}", err=True)
         return
-    from rich.console import Console  # noqa: PLC0415 - a third of a second that only terminals need
+    from rich.console import Console
 
     with Console(stderr=True).status(title) as status:
         yield lambda phase: status.update(f"{title}: {phase}")
