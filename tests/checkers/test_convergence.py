@@ -83,6 +83,9 @@ def test_nodes_that_follow_are_valid(ring: Machine, history: Read, text: str) ->
         pytest.param(
             "0-1 n1 event set x=1 = 1 A x=1\n2-3 n2 read = 1 A x=2", "divergence", (3,), id="another variable"
         ),
+        pytest.param(
+            "0-1 n1 event next = 1 C\n2-3 n2 read = 1 C", "divergence", (3,), id="both differ from the chart"
+        ),
         pytest.param("0-1 n1 read = 1 B\n" + GOOD_END, "phantom-version", (1,), id="a version nobody made"),
     ],
 )

@@ -32,6 +32,7 @@ Read = Callable[[str], History]
         pytest.param(
             "0-1 n1 event next ?\n0-1 n2 event next ?\n2-3 n3 read = 2 C", id="two of one kind, used in turn"
         ),
+        pytest.param("0-3 n2 read = 1 B\n2-9 n1 event next ?", id="sent while it was read"),
         pytest.param("0-1 n1 read ! in-error 7 C", id="a node in error asserts nothing"),
     ],
 )
@@ -70,6 +71,12 @@ def test_a_path_of_the_chart_is_valid(ring: Machine, history: Read, text: str) -
         pytest.param("0-1 n1 event next/1 = 1 B", "illegal-transition", (1,), id="expected another version"),
         pytest.param("0-1 n1 read = 0 B", "illegal-transition", (1,), id="another start"),
         pytest.param("0-1 n1 read = 1 B", "phantom-version", (1,), id="made by nobody"),
+        pytest.param(
+            "0-1 n2 read = 2 C\n2-3 n1 event next ?\n4-5 n4 read = 1 B",
+            "phantom-version",
+            (5,),
+            id="sent after a later one was seen",
+        ),
         pytest.param("0-1 n1 read = 900000000 B", "phantom-version", (1,), id="made by nobody, far away"),
         pytest.param(
             "0-1 n1 event next ?\n2-3 n2 read = 2 C", "phantom-version", (3,), id="used once, not twice"

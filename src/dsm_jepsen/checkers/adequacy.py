@@ -37,7 +37,7 @@ def adequacy(min_ok: Mapping[str, int], *, needs_faults: frozenset[str] = frozen
         ]
         if missing:
             return Verdict(valid=None, because=f"inadequate: {'; '.join(missing)}")
-        return Verdict(valid=True, because="enough operations succeeded, and every fault that was wanted acted")
+        return Verdict(valid=True, because="enough operations succeeded, and every fault wanted acted")
 
     return check
 

@@ -179,7 +179,7 @@ class _Search:
         for (done, state), trail in self._reach(waiting, call):
             if (after := self._step(state, call)) is not REJECT:
                 survivors.setdefault(_Configuration(done, after), (call, trail))
-        return self._thin(survivors)
+        return survivors
 
     def _reach(self, layer: _Layer, until: Call) -> Iterator[tuple[_Configuration, _Trail]]:
         """Give the configurations, and all that follow from them by open calls other than this one."""
@@ -215,13 +215,6 @@ class _Search:
         except KeyError:
             after = self.model.step(state, call.invoke.f, call.invoke.value, call.result)
             return self.known.setdefault(key, after)
-
-    def _thin(self, layer: _Layer) -> _Layer:
-        """Drop what is no better than something else in the layer."""
-        if not self.optional or len(layer) < 2:
-            return layer
-        best = _Best(self.optional)
-        return {one: trail for one, trail in self._by_cost(layer) if best.admits(one)}
 
     def _by_cost(self, layer: _Layer) -> list[tuple[_Configuration, _Trail]]:
         """Sort by the number of optional calls used up, so that what is better comes first."""
