@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dsm_jepsen.env import Change, CompactedError, Entry, Hints, IndefiniteError, Store
+from dsm_jepsen.env import Change, CompactedError, Entry, Hints, IndefiniteError, OutcomeError, Store
 
 if TYPE_CHECKING:
     from tests.contract.conftest import World
@@ -175,7 +175,7 @@ async def test_a_watch_breaks_with_its_member_and_goes_on_elsewhere(world: "Worl
     with pytest.raises(IndefiniteError):
         await asyncio.wait_for(anext(watch), 20)
     second = await _put_when_led(other, key)
-    await world.restart_member(0)
+    await world.restore()
     assert await Reader(store, key, after=first.position).take(1) == changes_of([second])
 
 
@@ -246,6 +246,6 @@ async def _put_when_led(store: Store, key: str) -> Entry:
         while True:
             try:
                 await store.get(key)
-            except IndefiniteError:
+            except OutcomeError:
                 continue
             return await store.put(key, b"2")
