@@ -57,7 +57,7 @@ class SimLoop(RefusingLoop):
         self._budget = budget
         self._ready: deque[Callback] = deque()
         self._timers: list[tuple[int, int, Callback]] = []
-        self._tasks: list[SimTask[Any]] = []  # asyncio itself keeps tasks by weak references only
+        self._tasks: dict[int, SimTask[Any]] = {}  # unfinished; asyncio itself keeps weak references only
         self._last_number = 0
         self._closed = False
         self._on_error: ErrorHandler | None = None
@@ -143,15 +143,17 @@ class SimLoop(RefusingLoop):
         process = PROCESS.get(self.harness) if context is None else context.get(PROCESS, self.harness)
         self._last_number += 1
         task = SimTask(coro, number=self._last_number, process=process, loop=self, name=name, context=context)
-        self._tasks.append(task)
+        self._tasks[task.number] = task
+        task.add_done_callback(self._forget, context=self.harness.context)
         return task
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until the future is done, and return its result."""
-        if self._closed:
+        if self._closed or self.is_running():
             if asyncio.iscoroutine(future):
                 future.close()
-            raise SimulationError("the simulation has ended; make a new one")
+            state = "has ended; make a new one" if self._closed else "runs already; await the coroutine"
+            raise SimulationError(f"the simulation {state}")
         with self._running():
             task = asyncio.ensure_future(future, loop=self)
             self._turn(task.done)
@@ -178,10 +180,9 @@ class SimLoop(RefusingLoop):
             raise SimulationError("a running simulation cannot be closed; let its main coroutine end first")
         with self._running():
             self._closed = True
-            for task in self._tasks:
-                if not task.done():
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own switch
-                    _unwind(task.get_coro())
+            for task in self._tasks.values():
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own switch
+                _unwind(task.get_coro())
         self._tasks.clear()
         self._timers.clear()
         self._ready.clear()
@@ -223,8 +224,7 @@ class SimLoop(RefusingLoop):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        if _get_running_loop() is not None:
-            raise SimulationError("an event loop already runs here; start simulations outside of it")
+        outer = _get_running_loop()  # a notebook's, for example: it stands still meanwhile
         hooks = sys.get_asyncgen_hooks()
         automatic = gc.isenabled()
         _set_running_loop(self)
@@ -233,7 +233,7 @@ class SimLoop(RefusingLoop):
         try:
             yield
         finally:
-            _set_running_loop(None)
+            _set_running_loop(outer)
             sys.set_asyncgen_hooks(*hooks)
             if automatic:
                 gc.enable()
@@ -283,7 +283,6 @@ class SimLoop(RefusingLoop):
                 f"the budget of {self._budget} callbacks is spent at {self.time():.6f} s of virtual time; "
                 f"look for tasks that never rest, or give a larger budget\n{self._who_waits()}"
             )
-        self._tasks = [task for task in self._tasks if not task.done()]
         self._timers = [
             timer for timer in self._timers if not (timer[2].dropped or timer[2].process.state is State.DEAD)
         ]
@@ -298,7 +297,10 @@ class SimLoop(RefusingLoop):
         )
 
     def _who_waits(self) -> str:
-        return who_waits(self._tasks)
+        return who_waits(self._tasks.values())
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        del self._tasks[task.number]  # type: ignore[attr-defined]
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
         """End an asynchronous generator that was dropped unfinished."""

@@ -1,5 +1,6 @@
 """The node programs of a simulated cluster: started, killed, paused, and what they logged."""
 
+import asyncio
 import traceback
 from collections.abc import Callable
 from pathlib import PurePath
@@ -78,7 +79,7 @@ class Nodes:
     async def _run(self, program: Program, env: Env, process: Process) -> None:
         try:
             await program.main(env)
-        except Exception as error:  # noqa: BLE001 - whatever a program raises ends its process alone
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - of its process alone
             self._log(env.node, f"the program ended with {_describe(error)}")
         else:
             self._log(env.node, "the program ended")
