@@ -2,9 +2,8 @@
 
 Catches: nodes stuck at an old version that still answer, nodes that differ from the chart, versions that
 nobody made. Unknown if a node's last read failed or came too early to tell.
-Misses: lags shorter than the time to settle; lags of a node whose process was killed or paused, or that
-joined or left, less than that time ago (its last read of the run is judged all the same). A read that
-failed, because its node knew that it was in error, is right.
+Misses: lags shorter than the time to settle. A read that failed, because its node knew that it was in
+error, is right; so no fault is an excuse for a read that succeeded.
 Cost: n log n in the history's length.
 """
 
@@ -12,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from dsm_jepsen.checkers._base import Checker, Machine, Verdict
-from dsm_jepsen.checkers._excuses import Excuses
 from dsm_jepsen.checkers._story import Sighting, Story, shown, sightings, tell
 from dsm_jepsen.checkers._words import naming
 from dsm_jepsen.history import History
@@ -32,15 +30,11 @@ def convergence(machine: Machine, *, settle_ms: int = 1000) -> Checker:
     def check(history: History) -> Verdict:
         seen = [one for one in sightings(history) if one.shown.type == "ok"]
         reads = [one for one in seen if one.shown.f == "read"]
-        excuses = Excuses(history, {one.shown.process: _node(one) for one in seen}, settle_ns)
         story, known = tell(machine, history), _Known(seen, settle_ns)
         for read in reads:
-            excused = excuses.cover(_node(read), read.operation.invoke.time, read.shown.time)
-            if wrong := _wrong_content(story, read):
+            if wrong := _wrong_content(story, read) or known.stale(read):
                 return wrong
-            if not excused and (late := known.stale(read)):
-                return late
-        return _final(history, seen, known, settle_ns) or _whole(story, len(reads))
+        return _final(history, seen, settle_ns) or _whole(story, len(reads))
 
     return check
 
@@ -92,16 +86,13 @@ class _Known:
         )
 
 
-def _final(history: History, seen: list[Sighting], known: _Known, settle_ns: int) -> Verdict | None:
+def _final(history: History, seen: list[Sighting], settle_ns: int) -> Verdict | None:
     """Compare the nodes' last reads, of those sent when the last event had settled."""
     ended_ns = [op.time for op in history if op.f == "event"]
     settled_ns = ended_ns[-1] + settle_ns if ended_ns else 0
     last = {
         _node(one): one for one in seen if one.shown.f == "read" and one.operation.invoke.time >= settled_ns
     }
-    for _, read in sorted(last.items()):
-        if late := known.stale(read):
-            return late
     if missing := sorted({_node(one) for one in seen} - last.keys()):
         return Verdict(
             valid=None,

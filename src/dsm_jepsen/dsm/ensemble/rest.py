@@ -57,7 +57,8 @@ class RestApi:
                 self._ensemble.join()
             case _:
                 self._ensemble.leave()
-        return Response(status=200, body={"joined": self._ensemble.joined})
+        body = {"joined": self._ensemble.joined, "node": self._ensemble.env.node}
+        return Response(status=200, body=body)
 
     async def _event(self, request: Request) -> Response:
         parameters = dict(request.parameters)
