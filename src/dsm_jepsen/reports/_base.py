@@ -42,3 +42,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     def node_of(self, process: int) -> str:
         """The node a client process talks to (Jepsen's rule)."""
         return self.nodes[process % self.concurrency % len(self.nodes)]
+
+
+class ReportError(Exception):
+    """A report could not be drawn; never a reason to doubt the verdict, which is stored already."""

@@ -1,0 +1,116 @@
+"""A run on one page: verdicts, the chart, all operations, statistics, and how to run it again.
+
+The page holds all it needs: no network, no fonts, no libraries; it can be mailed. Whatever comes from a
+history is escaped. The same run gives the same bytes.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from dsm_jepsen.checkers import Verdict
+from dsm_jepsen.history import History
+from dsm_jepsen.reports._base import RunInfo
+from dsm_jepsen.reports.operations import counts, faults, row_index, rows
+from dsm_jepsen.reports.summary import REPORT_FILE, overall, word_of
+
+_ROWS_MAX = 10_000
+"""A browser shows so many rows without trouble; more are in the history's files."""
+
+_CULPRITS_MAX = 20
+"""So many culprits of one checker are linked; the rest are in ``results.json``."""
+
+_SENTENCES = {
+    "VALID": "Every checker is content, and enough happened for that to mean something.",
+    "INVALID": "The system did something that a correct one cannot do.",
+    "UNKNOWN": "Nobody can say: not every checker came to an end.",
+    "INADEQUATE": "Nothing wrong was seen, but too little happened for that to mean anything.",
+}
+
+_SVG = re.compile(r"<svg.*</svg>", re.DOTALL)
+
+
+class _Finding(NamedTuple):
+    """A checker's verdict, as the page shows it; culprits are pairs of an event and the row it is in."""
+
+    name: str
+    word: str
+    because: str
+    anomaly: str | None
+    culprits: tuple[tuple[int, int], ...]
+    more: int
+
+
+def write_report(
+    folder: Path,
+    history: History,
+    info: RunInfo,
+    verdicts: Mapping[str, Verdict],
+    *,
+    chart: str | None,
+    rows_max: int = _ROWS_MAX,
+) -> Path:
+    """Write ``report.html`` into a run's folder and return its path.
+
+    Args:
+        folder: the run's.
+        history: of the run.
+        info: where it comes from.
+        verdicts: by checker.
+        chart: SVG of our own making: it stands in the page as it is.
+        rows_max: how many operations to show, besides the culprits.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("dsm_jepsen.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    findings = [_finding(name, verdict, history) for name, verdict in verdicts.items()]
+    culprits = {row for finding in findings for _, row in finding.culprits}
+    shown = rows(history, info, only=culprits, limit=rows_max)
+    word, _ = overall(verdicts)
+    page = environment.get_template("report.html.j2").render(
+        word=word,
+        sentence=_SENTENCES[word] if verdicts else "No checker was asked.",
+        info=info,
+        findings=sorted(findings, key=lambda finding: finding.word == "VALID"),
+        chart=None if chart is None else Markup(_inline(chart)),  # noqa: S704 - our own drawing
+        rows=shown,
+        culprits=culprits,
+        left_out=sum(1 for _ in history.operations()) + sum(1 for _ in faults(history)) - len(shown),
+        tones={"ok": "valid", "fail": "invalid", "info": "unknown", "open": "unknown"},
+        counts=counts(history),
+        faults=sorted({pair.invoke.f for pair in faults(history)}),
+        seconds=f"{history[len(history) - 1].time / 1e9:.1f}" if len(history) else "0",
+        events=len(history),
+    )
+    path = folder / REPORT_FILE
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _finding(name: str, verdict: Verdict, history: History) -> _Finding:
+    inside = [index for index in verdict.culprits if 0 <= index < len(history)]
+    return _Finding(
+        name=name,
+        word=word_of(name, verdict),
+        because=verdict.because,
+        anomaly=verdict.anomaly,
+        culprits=tuple((index, row_index(history, index)) for index in inside[:_CULPRITS_MAX]),
+        more=max(len(inside) - _CULPRITS_MAX, 0),
+    )
+
+
+def _inline(svg: str) -> str:
+    """Take the drawing out of its file, with ink and paper in the page's colours, dark or light."""
+    found = _SVG.search(svg)
+    if found is None:
+        raise ValueError("the chart is no SVG; draw it again")
+    themed = found.group().replace("#000000", "var(--ink)").replace("#ffffff", "var(--card)")
+    return themed.replace("#9400d3", "var(--purple)").replace("#9a9a9a", "var(--faint)")
