@@ -1,7 +1,8 @@
 """Worlds: what the contract of a store is tried on. One text, run on virtual or on real time.
 
 ``--world simulated`` (the default), ``--world etcd-aetcd`` or ``--world etcd-etcd3``. A test is an
-``async def`` that takes the fixture ``world``; the world runs it on its own kind of loop.
+``async def`` that takes the fixture ``world``; the world runs it on its own kind of loop. With
+``--lie watch-gaps``, say, the simulated store breaks that promise, and some test must fail.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import pytest
 
 from dsm_jepsen.cluster._base import Cluster
 from dsm_jepsen.cluster.local import LocalCluster
-from dsm_jepsen.cluster.sim import SimCluster
+from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import OutcomeError, RefusedError, Role, Store
 
@@ -102,9 +103,9 @@ async def _answers(store: Store) -> bool:
 
 
 @contextmanager
-def simulated(seed: str) -> Iterator[World]:
-    """Give a simulated world."""
-    with SimCluster(seed=seed) as cluster:
+def simulated(lie: str | None, seed: str) -> Iterator[World]:
+    """Give a simulated world, whose store may break one of its promises."""
+    with SimCluster(seed=seed, lie=lie) as cluster:
         world = World(cluster, turn=cluster.run, forget=cluster.compact)
         world.run(world.start())
         yield world
@@ -143,6 +144,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--world``."""
     worlds = ("simulated", "etcd-aetcd", "etcd-etcd3")
     parser.addoption("--world", default=worlds[0], choices=worlds, help="the store to try the contract on")
+    parser.addoption("--lie", choices=LIES, help="the promise that the simulated store breaks")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -162,9 +164,10 @@ Worlds = Callable[[str], AbstractContextManager[World]]
 @pytest.fixture(scope="session")
 def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
     """Give worlds with all members up: a new one for each seed, or real etcd again and again."""
-    name = str(request.config.getoption("--world"))
+    # The options are unknown where pytest was started above this folder.
+    name = str(request.config.getoption("--world", "simulated"))
     if name == "simulated":
-        yield simulated
+        yield functools.partial(simulated, request.config.getoption("--lie", None))
         return
 
     with ExitStack() as stack:
