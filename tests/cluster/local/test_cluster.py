@@ -23,7 +23,7 @@ from dsm_jepsen.env import Capability, DefiniteError, Env, Link, Program, Refuse
 NODE = textwrap.dedent(
     """
     import http.server, json, sys
-    options = dict(zip(sys.argv[-6::2], sys.argv[-5::2]))
+    options = dict(zip(sys.argv[4::2], sys.argv[5::2]))
     print(json.dumps(sys.argv[1:]), flush=True)
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -69,6 +69,7 @@ def make(tmp_path: Path) -> Make:
             run_folder=tmp_path / run,
             open_store=no_store,
             command=(sys.executable, str(program)),
+            node_options=("--etcd-client", "aetcd"),
             log=log,
         )
 
@@ -198,6 +199,7 @@ class TestPrograms:
                 )
                 options = answer.body
                 assert (options["--name"], options["--store-url"]) == (node, cluster._members[node].url)
+                assert options["--etcd-client"] == "aetcd"
                 words = json.loads((tmp_path / "run" / node / "node.log").read_text().splitlines()[0])
                 assert words[:3] == ["node", "--machine", "web"]
 

@@ -42,6 +42,7 @@ class LocalCluster:
         store: the store's name.
         nodes: the hosts' names.
         command: what runs ``dsm-jepsen``; a program's own arguments are added to it.
+        node_options: further arguments for every node program, after the cluster's own.
         log: takes a line about anything worth knowing, such as a process that ended on its own.
 
     Raises:
@@ -56,6 +57,7 @@ class LocalCluster:
         store: str = "etcd",
         nodes: Sequence[str] = NODES,
         command: Sequence[str] = (sys.executable, "-m", "dsm_jepsen"),
+        node_options: Sequence[str] = (),
         log: Callable[[str], None] = _log.warning,
     ) -> None:
         if not Path("/proc/self/stat").exists():
@@ -67,6 +69,7 @@ class LocalCluster:
         self._open_store = open_store
         self._nodes = tuple(nodes)
         self._command = tuple(command)
+        self._node_options = tuple(node_options)
         self._log = log
         self._clock = RealClock()
         self._processes: dict[tuple[str, Role], Process] = {}
@@ -180,6 +183,7 @@ class LocalCluster:
             *("--name", node),
             *("--store-url", self._members[node].url),
             *("--listen", address),
+            *self._node_options,
         ]
 
     def _add(
