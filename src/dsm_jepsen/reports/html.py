@@ -13,6 +13,15 @@ from dsm_jepsen.checkers import Verdict
 from dsm_jepsen.history import History
 from dsm_jepsen.reports._base import RunInfo
 from dsm_jepsen.reports.operations import counts, faults, row_index, rows
+from dsm_jepsen.reports.state_chart_plot import (
+    BLACK,
+    COLOURS,
+    FAULT_COLOURS,
+    GREY,
+    PARTITION_COLOUR,
+    RED,
+    WHITE,
+)
 from dsm_jepsen.reports.summary import REPORT_FILE, overall, word_of
 
 _ROWS_MAX = 10_000
@@ -28,11 +37,22 @@ _SENTENCES = {
     "INADEQUATE": "Nothing wrong was seen, but too little happened for that to mean anything.",
 }
 
+_THEMED = {
+    BLACK: "ink",
+    WHITE: "card",
+    GREY: "faint",
+    RED: "invalid",
+    COLOURS[0]: "purple",
+    PARTITION_COLOUR: "partition",
+    **{colour: kind for kind, colour in FAULT_COLOURS.items()},
+}
+"""Colours of the drawing that the page has its own for, dark or light."""
+
 _SVG = re.compile(r"<svg.*</svg>", re.DOTALL)
 
 
 class _Finding(NamedTuple):
-    """A checker's verdict, as the page shows it; culprits are pairs of an event and the row it is in."""
+    """A checker's verdict as the page shows it; culprits are pairs of an event and its row, each row once."""
 
     name: str
     word: str
@@ -96,14 +116,18 @@ def write_report(
 
 
 def _finding(name: str, verdict: Verdict, history: History) -> _Finding:
-    inside = [index for index in verdict.culprits if 0 <= index < len(history)]
+    places: dict[int, int] = {}
+    for index in verdict.culprits:
+        if 0 <= index < len(history):
+            places.setdefault(row_index(history, index), index)
+    culprits = tuple((index, row) for row, index in places.items())
     return _Finding(
         name=name,
         word=word_of(name, verdict),
         because=verdict.because,
         anomaly=verdict.anomaly,
-        culprits=tuple((index, row_index(history, index)) for index in inside[:_CULPRITS_MAX]),
-        more=max(len(inside) - _CULPRITS_MAX, 0),
+        culprits=culprits[:_CULPRITS_MAX],
+        more=len(culprits[_CULPRITS_MAX:]),
     )
 
 
@@ -112,5 +136,7 @@ def _inline(svg: str) -> str:
     found = _SVG.search(svg)
     if found is None:
         raise ValueError("the chart is no SVG; draw it again")
-    themed = found.group().replace("#000000", "var(--ink)").replace("#ffffff", "var(--card)")
-    return themed.replace("#9400d3", "var(--purple)").replace("#9a9a9a", "var(--faint)")
+    drawing = found.group()
+    for colour, name in _THEMED.items():
+        drawing = drawing.replace(colour, f"var(--{name})")
+    return drawing

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 COLOURS = ("#9400d3", "#009e73", "#56b4e9", "#e69f00", "#f0e442", "#0072b2", "#e51e10")
 """gnuplot's order of line colours, from the first node on."""
 
-_FAULT_COLOURS = {"kill": "#e9a4a0", "pause": "#a0b1e9"}
-_PARTITION_COLOUR = "#e9dca0"
+FAULT_COLOURS = {"kill": "#e9a4a0", "pause": "#a0b1e9"}
+PARTITION_COLOUR = "#e9dca0"
 """Jepsen's colours of faults."""
 
-_BLACK, _GREY, _WHITE = "#000000", "#9a9a9a", "#ffffff"
-"""The page around an inlined chart puts its own colours in the place of these."""
+BLACK, GREY, WHITE, RED = "#000000", "#9a9a9a", "#ffffff", "#d1004f"
+"""Ink, faint ink, paper, and the colour of what went wrong."""
 
 _WIDTH_PX, _HEIGHT_PX, _DPI = 900, 450, 100
 _LEFT, _BOTTOM, _RIGHT, _TOP = 0.076, 0.145, 0.775, 0.955
@@ -215,8 +215,8 @@ def _draw_marks(axes: Axes, chart: Chart, legend: dict[str, Artist]) -> None:
             marker=marker,
             markersize=5,
             markeredgewidth=1.3,
-            markeredgecolor="#d1004f",
-            markerfacecolor=_WHITE,
+            markeredgecolor=RED,
+            markerfacecolor=WHITE,
             zorder=4,
         )
 
@@ -248,7 +248,7 @@ def _draw_windows(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns
 
 
 def _fault_colour(window: Window) -> str:
-    return next((c for name, c in _FAULT_COLOURS.items() if name in window.name), _PARTITION_COLOUR)
+    return next((c for name, c in FAULT_COLOURS.items() if name in window.name), PARTITION_COLOUR)
 
 
 def _draw_events(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns: float) -> None:
@@ -257,7 +257,7 @@ def _draw_events(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns:
     if any(event.outcome == "restart" for event in chart.events):
         (legend["X crash"],) = axes.plot([], [], linestyle="none")
     size, boxed = place_boxes(chart.events, px_per_ns)
-    for refused, ink in ((True, _GREY), (False, _BLACK)):
+    for refused, ink in ((True, GREY), (False, BLACK)):
         small = [e for i, e in enumerate(chart.events) if not boxed[i] and (e.outcome == "fail") is refused]
         axes.plot(
             [event.time for event in small],
@@ -268,7 +268,7 @@ def _draw_events(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns:
             color=ink,
         )
     for event in (event for i, event in enumerate(chart.events) if boxed[i]):
-        ink = _GREY if event.outcome == "fail" else _BLACK
+        ink = GREY if event.outcome == "fail" else BLACK
         axes.text(
             event.time,
             chart.nodes.index(event.node) + 1,
@@ -279,7 +279,7 @@ def _draw_events(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns:
             verticalalignment="center",
             zorder=6 if event.outcome == "fail" else 7,
             bbox={
-                "facecolor": _WHITE,
+                "facecolor": WHITE,
                 "edgecolor": ink,
                 "linewidth": 0.8,
                 "linestyle": "solid" if event.outcome in {"ok", "restart"} else "dashed",
