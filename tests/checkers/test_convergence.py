@@ -52,7 +52,7 @@ def test_nodes_that_follow_are_valid(ring: Machine, history: Read, text: str) ->
             "0 nemesis start-kill-node n2\n1-2 n1 event next = 1 B\n3000 nemesis stop-kill-node n2\n"
             "3500-3501 n2 read = 0 A\n" + GOOD_END,
             "stale-read",
-            (4, 2),
+            (5, 2),
             id="just restarted, and not in error",
         ),
         pytest.param(
