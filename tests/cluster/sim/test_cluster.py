@@ -76,6 +76,19 @@ async def test_a_program_that_raises_is_a_dead_process_with_a_last_line(cluster:
     assert cluster.logs["n1"][0].endswith("still runs")
 
 
+async def test_errors_of_a_group_are_told_one_by_one_with_the_programs_own_lines(cluster: SimCluster) -> None:
+    async def main(env: Env) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(env.store.put("k", b""))
+
+    await cluster.control.pause("n2", Role.STORE)
+    await cluster.start(_program(main))
+    await asyncio.sleep(3)
+    assert cluster.logs["n2"][0].endswith(
+        "the program ended with unhandled errors in a TaskGroup: IndefiniteError: timeout"
+    )
+
+
 async def test_a_task_that_fails_unseen_is_in_the_log_of_its_node(cluster: SimCluster) -> None:
     async def fail() -> None:
         raise ValueError("unseen")

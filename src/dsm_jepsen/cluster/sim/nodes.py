@@ -18,6 +18,8 @@ EPOCH_NS = 1_577_836_800_000_000_000
 LINES_MAX = 10_000
 """Lines kept of each host's log, the first ones."""
 
+_NOT_THE_PROGRAM = (PurePath(asyncio.__file__).parent, PurePath(__file__).parent)
+
 
 class SimClock:
     """Virtual time, the same on all hosts; see ``env.Clock``."""
@@ -118,7 +120,10 @@ class Nodes:
 
 
 def _describe(error: BaseException) -> str:
-    """Name an error and where it was raised, without the paths of this machine."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    """Name an error and the program's line that it came from, the same on every machine."""
+    if isinstance(error, BaseExceptionGroup):
+        return f"{error.message}: {', '.join(_describe(each) for each in error.exceptions)}"
+    frames = [(PurePath(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [(path, line) for path, line in frames if path.parent not in _NOT_THE_PROGRAM]
+    where = f" at {own[-1][0].name}:{own[-1][1]}" if own else ""
     return f"{type(error).__name__}: {error}{where}"
