@@ -1,11 +1,12 @@
 """Gates: callbacks of a process that is up run, of a paused one wait, of a dead one never run."""
 
 import asyncio
+import re
 from collections.abc import Coroutine
 
 import pytest
 
-from dsm_jepsen.cluster.sim import SimLoop
+from dsm_jepsen.cluster.sim import SimLoop, SimulationError
 from dsm_jepsen.cluster.sim.process import Process
 
 
@@ -117,3 +118,22 @@ def test_one_who_waits_for_a_dead_process_waits_for_ever(loop: SimLoop) -> None:
 
     _start(loop, process, program())
     loop.run(main())
+
+
+def test_a_deadlock_report_marks_the_paused_and_leaves_out_the_dead(loop: SimLoop) -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        for name in ("up", "paused", "dead"):
+            process = loop.process(name)
+            _start(loop, process, wait())
+            await asyncio.sleep(1)
+            if name != "up":
+                getattr(process, {"paused": "pause", "dead": "kill"}[name])()
+        await wait()
+
+    with pytest.raises(SimulationError) as caught:
+        loop.run(main())
+    owners = re.findall(r"\((\S+?|paused, paused)\):", str(caught.value))
+    assert owners == ["ctl", "up", "paused, paused"]

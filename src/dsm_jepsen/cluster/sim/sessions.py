@@ -154,8 +154,7 @@ class SimSession:
 
     def _renew(self) -> None:
         connection = self._connection
-        if self._renewal is not None:
-            connection.member.open.pop(self._renewal, None)
+        self._forget_renewal()
         sent_us = connection.loop.now_us
         answer = connection.loop.create_future()
         answer.add_done_callback(
@@ -175,5 +174,10 @@ class SimSession:
 
     def _lose(self) -> None:
         self._lost.set()
+        self._forget_renewal()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _forget_renewal(self) -> None:
+        if self._renewal is not None:
+            self._connection.member.open.pop(self._renewal, None)
