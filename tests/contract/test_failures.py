@@ -97,6 +97,35 @@ async def test_a_member_that_refuses_connections_has_certainly_done_nothing(worl
     assert await _read_when_led(other, key) == before
 
 
+async def test_a_closed_connection_sends_nothing(world: "World", key: str) -> None:
+    store, other = await world.connect(0), await world.connect(1)
+    session = await store.open_session(5000)
+    watch = store.watch(key, after=0)
+    before = await store.put(key, b"before")
+    await store.close()
+    for call in (store.put(key, b"never"), store.get(key), store.open_session(5000)):
+        with pytest.raises(DefiniteError):
+            await call
+    await session.close()
+    assert not session.alive
+    async with asyncio.timeout(10):
+        assert {change.entry async for change in watch} <= {before}
+    assert await other.get(key) == before
+
+
+async def test_calls_under_way_when_their_connection_closes_have_no_known_outcome(
+    world: "World", key: str
+) -> None:
+    store = await world.connect(0)
+    await store.put(key, b"before")
+    await world.stop_quorum()
+    call = asyncio.create_task(store.put(key, b"unknown"))
+    await asyncio.sleep(0.2)
+    await store.close()
+    with pytest.raises(IndefiniteError):
+        await call
+
+
 async def test_a_connection_finds_its_member_again_when_it_is_back(
     world: "World", key: str, eventually: Eventually
 ) -> None:

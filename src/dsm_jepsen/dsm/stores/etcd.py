@@ -134,10 +134,13 @@ class EtcdStore:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
-    async def _call(self, method: str, request: Any, *, writes: bool) -> Any:
-        """Send one request, once."""
+    def _require_open(self) -> None:
         if self._closed:
             raise DefiniteError("connection-closed", "nothing was sent")
+
+    async def _call(self, method: str, request: Any, *, writes: bool) -> Any:
+        """Send one request, once."""
+        self._require_open()
         try:
             return await self._rpc.unary(method, request, timeout_s=self._timeout_s)
         except RpcFailure as failure:
@@ -205,6 +208,7 @@ class EtcdStore:
 
     async def _responses(self, create: Any) -> AsyncGenerator[Any, None]:
         """Give a watch's responses, and say how it ended."""
+        self._require_open()
         request = self._messages.WatchRequest(create_request=create)
         try:
             async with aclosing(self._rpc.stream("Watch", request, timeout_s=None)) as responses:

@@ -28,6 +28,7 @@ class EtcdSession:
         self._limit_s = sent_s + self._ttl_s
         self._log = log
         self._lost = asyncio.Event()
+        self._connected = True
         self._renewing = asyncio.create_task(self._keep_alive())
 
     @property
@@ -57,6 +58,8 @@ class EtcdSession:
     async def close(self) -> None:
         """Revoke the lease; if etcd is out of reach it ends by its ttl."""
         self.end()
+        if not self._connected:
+            return
         request = self._rpc.messages.LeaseRevokeRequest(ID=self.lease)
         try:
             await self._rpc.unary("LeaseRevoke", request, timeout_s=self._ttl_s)
@@ -65,6 +68,7 @@ class EtcdSession:
 
     def abandon(self) -> None:
         """Renew no more, because the connection closes; the lease ends by its ttl."""
+        self._connected = False
         self._renewing.cancel()
 
     async def _keep_alive(self) -> None:
