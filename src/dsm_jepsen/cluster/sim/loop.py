@@ -303,10 +303,8 @@ class SimLoop(RefusingLoop):
         del self._tasks[task.number]  # type: ignore[attr-defined]
 
     def _finalize(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """End an asynchronous generator that was dropped unfinished."""
-        if self._closed:
-            _unwind(generator.aclose())
-        else:
+        """End an asynchronous generator that was dropped unfinished, unless everything ends."""
+        if not self._closed:
             self.create_task(generator.aclose())
 
 
