@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,39 @@ def test_a_store_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").write_text("in the way")
     assert run_command(["run", "isolated-events", "--out", str(tmp_path / "file" / "store")]) == 254
     assert f"{tmp_path}/file" in capsys.readouterr().err
+
+
+def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command([]) == 0
+    assert "dsm-jepsen run isolated-events" in capsys.readouterr().out
+
+
+def test_without_an_etcd_it_is_said_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert (
+        run_command(["run", "isolated-events", "--cluster", "local", "--out", str(tmp_path / "store")]) == 254
+    )
+    assert "pip install 'dsm-jepsen[local]'" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_node_whose_address_is_taken_says_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        arguments = ["node", "--name", "n1", "--store-url", "etcd://127.0.0.1:1", "--listen", address]
+        done = subprocess.run(
+            [sys.executable, "-m", "dsm_jepsen", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == 254
+    assert "choose another --listen" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,8 +33,8 @@ def run_command(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     debug = "--debug" in arguments
     try:
-        code = app.main(list(arguments), prog_name="dsm-jepsen", standalone_mode=False)
-    except click.ClickException as error:  # also "no arguments", which shows the help
+        code = app.main(list(arguments) or ["--help"], prog_name="dsm-jepsen", standalone_mode=False)
+    except click.ClickException as error:
         error.show()
         return BAD_ARGUMENTS
     except (click.Abort, KeyboardInterrupt):

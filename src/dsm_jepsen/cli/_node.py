@@ -49,7 +49,7 @@ async def serve(
             network=network,
             log=log,
         )
-        log(f"serving {machine} at http://{listen}, store {store_url}")
+        log(f"starting {machine} at http://{listen}, store {store_url}")
         try:
             await node(env, machine_name=machine, name=ensemble, variant=variant)
         except* (OSError, ValueError) as group:

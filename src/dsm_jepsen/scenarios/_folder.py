@@ -6,25 +6,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 
-def make_folder(out: Path, scenario: str, started_ns: int) -> Path:
-    """Make the folder of a new run and point the ``latest`` links to it.
+def plan_folder(out: Path, scenario: str, started_ns: int) -> Path:
+    """Name the folder of a run that starts now; nothing is made yet, since the run may be refused."""
+    seconds, rest = divmod(started_ns, 1_000_000_000)
+    return out / scenario / f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%S}.{rest // 1000:06d}Z"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run and point the ``latest`` links to it.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be made.
     """
-    seconds, rest = divmod(started_ns, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    name = f"{moment:%Y%m%dT%H%M%S}.{rest // 1_000_000:03d}Z"
-    for attempt in range(1000):
-        folder = out / scenario / (name if attempt == 0 else f"{name}-{attempt}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        _link(out / scenario / "latest", Path(folder.name))
-        _link(out / "latest", Path(scenario, folder.name))
-        return folder
-    raise FileExistsError(f"{out / scenario / name} and a thousand like it exist already")
+    folder.mkdir(parents=True)
+    _link(folder.parent / "latest", Path(folder.name))
+    _link(folder.parent.parent / "latest", Path(folder.parent.name, folder.name))
 
 
 def _link(link: Path, target: Path) -> None:

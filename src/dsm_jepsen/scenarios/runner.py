@@ -5,7 +5,8 @@ folders and progress around it, and knows the real clusters.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -15,12 +16,13 @@ from dsm_jepsen import __version__
 from dsm_jepsen.checkers import Verdict, check_all, worst
 from dsm_jepsen.cluster import Cluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
+from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
 from dsm_jepsen.scenarios._base import Scenario, ScenarioError, find_scenario, unknown
-from dsm_jepsen.scenarios._folder import make_folder
-from dsm_jepsen.scenarios._phases import Observer, carry_out
+from dsm_jepsen.scenarios._folder import make_folder, plan_folder
+from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible
 
 CLUSTERS = ("simulated", "local")
 
@@ -104,42 +106,31 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     _check(scenario, options)
     clock = RealClock()
     started_ns = clock.wall_ns()
-    folder = make_folder(options.out, scenario.name, started_ns)
-    history = History()
-    workload = scenario.workload()
-    with (
-        jsonl.Writer(folder / "history.jsonl") as writer,
-        (folder / "jepsen.log").open("w", encoding="utf-8") as log_file,
-    ):
-
-        def record(op: Op) -> None:
-            writer.append(op)
-            history.append(op)
-
-        def log(line: str) -> None:
-            moment = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC)
-            print(f"{moment:%Y-%m-%d %H:%M:%S,%f}Z {line}", file=log_file, flush=True)
-
-        def enter(name: str) -> None:
-            log(name)
-            phase(name)
-
-        observer = Observer(record=record, log=log, phase=enter)
-        act = partial(carry_out, scenario, workload, scenario.system(options.variant))
-        log(f"dsm-jepsen {__version__}: {options.command}")
-        if options.cluster == "simulated":
-            with SimCluster(seed=options.seed, lie=options.lie) as cluster:
-                info = _info(scenario, options, cluster, started_ns)
-                write_info(folder, info)
+    folder = plan_folder(options.out, scenario.name, started_ns)
+    with _open_cluster(options, folder) as cluster:
+        refuse_impossible(scenario, cluster)
+        make_folder(folder)
+        info = _info(scenario, options, cluster, started_ns)
+        write_info(folder, info)
+        history = History()
+        workload = scenario.workload()
+        with _observe(folder, clock, history, phase) as observer:
+            observer.log(f"dsm-jepsen {__version__}: {options.command}")
+            act = carry_out(
+                scenario,
+                workload,
+                scenario.system(options.variant),
+                cluster,
+                seed=options.seed,
+                observer=observer,
+            )
+            if isinstance(cluster, SimCluster):
                 try:
-                    cluster.run(act(cluster, seed=options.seed, observer=observer))
+                    cluster.run(act)
                 finally:
                     _write_node_logs(folder, cluster.logs)
-        else:
-            real = _local_cluster(options, folder)
-            info = _info(scenario, options, real, started_ns)
-            write_info(folder, info)
-            asyncio.run(act(real, seed=options.seed, observer=observer))
+            else:
+                asyncio.run(act)
     phase("checking")
     verdicts = check_all(workload.checkers, history)
     write_results(folder, history, info, verdicts)
@@ -191,16 +182,46 @@ def _info(scenario: Scenario, options: Options, cluster: Cluster, started_ns: in
     )
 
 
-def _local_cluster(options: Options, folder: Path) -> Cluster:
+@contextmanager
+def _open_cluster(options: Options, folder: Path) -> Iterator[Cluster]:
+    if options.cluster == "simulated":
+        with SimCluster(seed=options.seed, lie=options.lie) as simulated:
+            yield simulated
+        return
     from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - only a real cluster needs it
     from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415
 
-    return LocalCluster(
+    yield LocalCluster(
         run_folder=folder,
         open_store=partial(open_store, client=options.etcd_client),
         store=options.store,
         node_options=("--etcd-client", options.etcd_client),
     )
+
+
+@contextmanager
+def _observe(
+    folder: Path, clock: Clock, history: History, phase: Callable[[str], None]
+) -> Iterator[Observer]:
+    """Keep the history on disk and in memory, and the harness' log, as they come."""
+    with (
+        jsonl.Writer(folder / "history.jsonl") as writer,
+        (folder / "jepsen.log").open("w", encoding="utf-8") as log_file,
+    ):
+
+        def record(op: Op) -> None:
+            writer.append(op)
+            history.append(op)
+
+        def log(line: str) -> None:
+            moment = datetime.fromtimestamp(clock.wall_ns() / 1e9, UTC)
+            print(f"{moment:%Y-%m-%d %H:%M:%S,%f}Z {line}", file=log_file, flush=True)
+
+        def enter(name: str) -> None:
+            log(name)
+            phase(name)
+
+        yield Observer(record=record, log=log, phase=enter)
 
 
 def _write_node_logs(folder: Path, logs: Mapping[str, list[str]]) -> None:
