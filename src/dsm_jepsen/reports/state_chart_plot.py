@@ -40,6 +40,9 @@ _BOX_SIZES_PT = (15.0, 9.0)
 _CROWDED = 0.1
 """Boxes get smaller when more than this part of the events would find no room."""
 
+_FIRST = ("restart", "ok", "info", "fail")
+"""Whose boxes are placed first."""
+
 _STEPS_MAX = 60
 """With more points than this on a line, its full width would leave no room between its steps."""
 
@@ -77,26 +80,26 @@ def tick_text(time: int) -> str:
     return f"{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}x10{power}\nns"
 
 
-def place_boxes(events: Sequence[Event], px_per_ns: float) -> tuple[float | None, dict[int, bool]]:
-    """Choose the size of the boxes' text, and which events get one (index to true).
+def place_boxes(events: Sequence[Event], px_per_ns: float) -> tuple[float, tuple[bool, ...]]:
+    """Choose the size of the boxes' text (pt), and for each event whether it gets a box.
 
-    Events that would overlap a box already placed in their node's row get a small mark instead;
-    what took effect goes first, since it moves the lines. ``None``: no size has room, all are marks.
+    Events that would overlap a box already placed in their node's row get a small mark instead; what took
+    effect goes first, since it moves the lines. Where no size has room for most, all but restarts are marks.
     """
-    order = sorted(range(len(events)), key=lambda i: (events[i].outcome == "fail", events[i].time))
+    order = sorted(range(len(events)), key=lambda i: (_FIRST.index(events[i].outcome), events[i].time))
     for size in _BOX_SIZES_PT:
         taken: dict[str, list[tuple[float, float]]] = {}
-        fits: dict[int, bool] = {}
+        boxed = [False] * len(events)
         for i in order:
             half = _box_px(events[i].label, size) / 2
             middle = events[i].time * px_per_ns
             row = taken.setdefault(events[i].node, [])
-            fits[i] = all(right <= middle - half or middle + half <= left for left, right in row)
-            if fits[i]:
+            boxed[i] = all(right <= middle - half or middle + half <= left for left, right in row)
+            if boxed[i]:
                 row.append((middle - half, middle + half))
-        if sum(fits.values()) >= (1 - _CROWDED) * len(events):
-            return size, fits
-    return None, dict.fromkeys(order, False)
+        if sum(boxed) >= (1 - _CROWDED) * len(events):
+            return size, tuple(boxed)
+    return _BOX_SIZES_PT[-1], tuple(event.outcome == "restart" for event in events)
 
 
 def _box_px(label: str, size_pt: float) -> float:
@@ -105,7 +108,7 @@ def _box_px(label: str, size_pt: float) -> float:
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Give matplotlib its own defaults and ours, whatever the user's are, and put his back."""
+    """Give matplotlib its own defaults and ours, whatever the user's are, and put those back."""
     import matplotlib as mpl
 
     with mpl.rc_context():
