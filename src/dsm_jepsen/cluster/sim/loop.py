@@ -10,9 +10,6 @@ is reported with who waits for what); the budget of callbacks is spent; or an er
 ``close`` then disposes of everything that still waits.
 """
 
-# mypy: disable-error-code="explicit-override"
-# (Python 3.11 has no typing.override)
-
 import asyncio
 import gc
 import heapq

@@ -10,9 +10,6 @@ gate when its turn comes:
 A restarted program is a new ``Process`` with the same name.
 """
 
-# mypy: disable-error-code="explicit-override"
-# (Python 3.11 has no typing.override)
-
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
