@@ -4,6 +4,7 @@ from dsm_jepsen.env.clock import Clock as Clock
 from dsm_jepsen.env.control import Capability as Capability
 from dsm_jepsen.env.control import Control as Control
 from dsm_jepsen.env.control import Link as Link
+from dsm_jepsen.env.control import ProcessState as ProcessState
 from dsm_jepsen.env.control import Role as Role
 from dsm_jepsen.env.errors import CompactedError as CompactedError
 from dsm_jepsen.env.errors import DefiniteError as DefiniteError

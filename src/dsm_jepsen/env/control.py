@@ -24,6 +24,15 @@ class Capability(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     CUT = "cut"
+    SLOW = "slow"
+
+
+class ProcessState(StrEnum):
+    """What a host says of a process."""
+
+    UP = "up"
+    PAUSED = "paused"
+    DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,6 +81,26 @@ class Control(Protocol):
         """Let everything through again."""
         ...
 
+    async def slow(self, links: Iterable[Link], *, delay_ms: int, jitter_ms: int) -> None:
+        """Delay everything on exactly these directed links by ``delay_ms`` +- ``jitter_ms``."""
+        ...
+
+    async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
+        """Lose some of everything on exactly these directed links, drawn for each packet."""
+        ...
+
+    async def fast(self) -> None:
+        """End what ``slow`` and ``flaky`` began."""
+        ...
+
     async def leader(self) -> str | None:
         """The host whose store member leads now, or ``None``."""
+        ...
+
+    async def dropped(self) -> int:
+        """How many packets or messages the last ``cut`` or ``flaky`` has dropped so far: proof that it acts."""
+        ...
+
+    async def state(self, node: str, role: Role) -> ProcessState:
+        """What has become of a process, as the host sees it: proof that a fault acts."""
         ...

@@ -64,7 +64,7 @@ class Scenario:
 
     def needs(self) -> frozenset[Capability]:
         """What a cluster must be able to do."""
-        return frozenset(NEMESES[name].needs for name in self.nemeses)
+        return frozenset().union(*(NEMESES[name].needs for name in self.nemeses))
 
     def check_variant(self, variant: str | None) -> None:
         """See that the flaw exists.

@@ -101,7 +101,7 @@ class Interpreter:
         thread, f, value = invocation
         self._busy.add(thread)
         event = self._record(thread, "info" if thread == NEMESIS else "invoke", f, value)
-        act = self._act(f) if thread == NEMESIS else self._invoke(thread, f, value)
+        act = self._act(f, value) if thread == NEMESIS else self._invoke(thread, f, value)
         task = asyncio.ensure_future(self._carry_out(thread, f, value, act))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -162,9 +162,9 @@ class Interpreter:
             self._clients[thread] = client
         return await client.invoke(f, value)
 
-    async def _act(self, f: str) -> Any:
+    async def _act(self, f: str, value: Any) -> Any:
         verb, _, name = f.partition("-")
         nemesis = self._crew.nemeses[name]
         if verb == "start":
-            return await nemesis.start(self._crew.control, self._crew.rng)
+            return await nemesis.start(self._crew.control, self._crew.rng, tuple(value or ()))
         return await nemesis.stop(self._crew.control)

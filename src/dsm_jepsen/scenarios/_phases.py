@@ -78,10 +78,10 @@ def refuse_impossible(scenario: Scenario, cluster: Cluster) -> None:
     """
     able = cluster.control.capabilities()
     for name in scenario.nemeses:
-        if NEMESES[name].needs not in able:
+        if missing := NEMESES[name].needs - able:
             raise RefusedError(
                 f"{scenario.name} needs the fault {name}, and the {cluster.name} cluster cannot "
-                f"{NEMESES[name].needs}; run it on another cluster (--cluster)"
+                f"{' nor '.join(sorted(missing))} here; run it on another cluster (--cluster)"
             )
 
 
