@@ -60,6 +60,12 @@ def test_beyond_the_limit_only_culprits_are_shown(isolated: History, info: RunIn
     assert table[-1].index == row_index(isolated, last)
 
 
+def test_the_order_of_a_values_keys_makes_no_difference(story: Any, info: RunInfo) -> None:
+    story.operation(0, 0, "read", value={"a": 1, "b": 2}).operation(9, 0, "read", value={"b": 2, "a": 1})
+    one, other = rows(story.history(), info, limit=9)
+    assert one.value == other.value == '{"a":1,"b":2}'
+
+
 def test_long_values_are_cut_off(story: Any, info: RunInfo) -> None:
     story.operation(0, 0, "read", value="x" * 10_000)
     (row,) = rows(story.history(), info, limit=1)

@@ -138,5 +138,6 @@ def _text(value: Any) -> str:
     """Write a value as compact JSON, cut off where it is long."""
     if value is None:
         return ""
-    text = msgspec.json.encode(value).decode()
+    # Sorted keys: a history from disk reads as it did in memory.
+    text = msgspec.json.encode(value, order="sorted").decode()
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
