@@ -158,7 +158,7 @@ def test_lines_are_those_of_jepsen(path: Path, make_op: MakeOp) -> None:
         "{:type :invoke, :process 2, :f :cas, :value [1 2], :time 0, :index 0}",
         "{:type :info, :process 2, :f :cas, :value [1 2], :time 10, :index 1, "
         ':error ["timeout" nil], :node "n1"}',
-        '{:type :info, :process :nemesis, :f "my fault", :value {:grudge {:n1 ["n2"]}, "a b" true}, '
+        '{:type :info, :process :nemesis, :f "my fault", :value {"a b" true, :grudge {:n1 ["n2"]}}, '
         ":time 20, :index 2}",
     ]
 

@@ -151,10 +151,9 @@ def _show(result: Result) -> None:
     from dsm_jepsen.reports import verdict_lines
 
     assert result.info is not None
-    assert result.folder is not None
     if result.truncated is not None:
         click.echo(f"dsm-jepsen: {result.truncated}", err=True)
-    for line in verdict_lines(result.verdicts, result.info, result.folder):
+    for line in verdict_lines(result.verdicts, result.info):
         click.echo(line)
 
 
@@ -164,7 +163,9 @@ def _draw(result: Result) -> None:
     assert result.info is not None
     assert result.folder is not None
     try:
-        draw(result.folder, result.history, result.info, result.verdicts)
+        drawn = draw(result.folder, result.history, result.info, result.verdicts)
     except ReportError as error:
         # Drawing never alters a verdict.
         click.echo(f"dsm-jepsen: the report could not be drawn: {error}", err=True)
+    else:
+        click.echo(f"  report   {drawn[-1]}")

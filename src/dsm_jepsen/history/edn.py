@@ -128,7 +128,7 @@ def word(text: str) -> str:
 def from_json(value: Any) -> Any:
     """Give a JSON value's form in EDN: objects with keywords as keys, where these look like names."""
     if isinstance(value, Mapping):
-        return {word(key): from_json(item) for key, item in value.items()}
+        return {word(key): from_json(item) for key, item in sorted(value.items())}
     if isinstance(value, list | tuple):
         return [from_json(item) for item in value]
     return value

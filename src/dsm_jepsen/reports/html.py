@@ -22,7 +22,7 @@ from dsm_jepsen.reports.state_chart_plot import (
     RED,
     WHITE,
 )
-from dsm_jepsen.reports.summary import REPORT_FILE, overall, word_of
+from dsm_jepsen.reports.summary import overall, word_of
 
 _ROWS_MAX = 10_000
 """A browser shows so many rows without trouble; more are in the history's files."""
@@ -110,7 +110,7 @@ def write_report(
         seconds=f"{history[len(history) - 1].time / 1e9:.1f}" if len(history) else "0",
         events=len(history),
     )
-    path = folder / REPORT_FILE
+    path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
 

@@ -1,12 +1,10 @@
 """The end of a run in a few lines of plain text: what is wrong first, then how to see it again."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from dsm_jepsen.checkers import Verdict, worst
 from dsm_jepsen.reports._base import RunInfo
 
-REPORT_FILE = "report.html"
 ADEQUACY = "adequacy"
 
 
@@ -26,10 +24,10 @@ def overall(verdicts: Mapping[str, Verdict]) -> tuple[str, bool | None]:
     return ("VALID" if valid else "INVALID"), valid
 
 
-def verdict_lines(verdicts: Mapping[str, Verdict], info: RunInfo, folder: Path) -> list[str]:
+def verdict_lines(verdicts: Mapping[str, Verdict], info: RunInfo) -> list[str]:
     """Give the lines that end a run: one per verdict that is not valid, the worst first.
 
-    The others share one line; then statistics, the command that repeats the run, and where its report is.
+    The others share one line; then statistics, and the command that repeats the run.
     """
     bad = sorted(
         ((name, verdict) for name, verdict in verdicts.items() if not verdict.valid),
@@ -46,5 +44,4 @@ def verdict_lines(verdicts: Mapping[str, Verdict], info: RunInfo, folder: Path) 
     if "stats" in verdicts and verdicts["stats"].valid:
         lines.append(f"  stats    {verdicts['stats'].because}")
     lines.append(f"  replay   {info.command}")
-    lines.append(f"  report   {folder / REPORT_FILE}")
     return lines
