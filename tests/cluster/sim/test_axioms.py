@@ -1,4 +1,4 @@
-"""The store's axioms, checked on storms: clients of all members while members die, freeze and lose links.
+"""The store's axioms, checked on storms: clients of all members while these die, freeze and lose links.
 
 The honest store keeps every axiom in every storm; each lie breaks its own axiom and no other.
 """
@@ -104,17 +104,23 @@ async def _break(cluster: SimCluster, storm: Storm, rng: Rng) -> None:
     for _ in range(1_000):
         await asyncio.sleep(rng.between(100, 900, purpose="calm") / 1_000)
         host = rng.choice(hosts, purpose="host")
-        match rng.choice(("kill", "pause", "isolate", "one-way", "heal", "heal"), purpose="fault"):
+        faults = ("kill", "pause", "isolate", "one-way", "slow", "flaky", "heal", "heal", "heal")
+        others = [other for other in hosts if other != host]
+        links = [Link(host, Role.STORE, other, Role.STORE) for other in others]
+        match rng.choice(faults, purpose="fault"):
             case "kill":
                 await control.kill(host, Role.STORE)
             case "pause":
                 await control.pause(host, Role.STORE)
             case "isolate":
-                others = [other for other in hosts if other != host]
-                await control.cut(Link(host, Role.STORE, other, Role.STORE) for other in others)
+                await control.cut(links)
                 await control.cut(Link(other, Role.STORE, host, Role.STORE) for other in others)
             case "one-way":
                 await control.cut([Link(host, Role.STORE, rng.choice(hosts, purpose="to"), Role.STORE)])
+            case "slow":
+                await control.slow(links, delay_ms=50, jitter_ms=50)
+            case "flaky":
+                await control.flaky(links, loss_per_mille=200)
             case "heal":
                 await _heal(cluster)
         storm.elections[str(await control.leader())] += 1
@@ -125,6 +131,7 @@ async def _heal(cluster: SimCluster) -> None:
         await cluster.control.resume(host, Role.STORE)
         await cluster.control.restart(host, Role.STORE)
     await cluster.control.mend()
+    await cluster.control.fast()
 
 
 async def _rage(cluster: SimCluster, seed: int) -> Storm:

@@ -10,12 +10,13 @@ processes that are killed, paused and cut off each by itself. Clients are at a p
 
 import asyncio
 import platform
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from dsm_jepsen import __version__
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.sim.connection import SimConnection
+from dsm_jepsen.cluster.sim.control import SimControl
 from dsm_jepsen.cluster.sim.lies import LIES
 from dsm_jepsen.cluster.sim.links import Links
 from dsm_jepsen.cluster.sim.loop import BUDGET, SimLoop
@@ -23,69 +24,9 @@ from dsm_jepsen.cluster.sim.network import SimNetwork, Wires
 from dsm_jepsen.cluster.sim.nodes import Nodes, SimClock
 from dsm_jepsen.cluster.sim.process import Process
 from dsm_jepsen.cluster.sim.store import ELECTION_MAX_US, SimStore
-from dsm_jepsen.env import Capability, Link, Program, Rng, Role, Site, Store
+from dsm_jepsen.env import Program, Rng, Site, Store
 
 T = TypeVar("T")
-
-
-class SimControl:
-    """A nemesis' hands; every verb takes effect at once, in no virtual time. See ``env.Control``."""
-
-    def __init__(self, links: Links, store: SimStore, nodes: Nodes) -> None:
-        self._links = links
-        self._store = store
-        self._nodes = nodes
-
-    @property
-    def nodes(self) -> Sequence[str]:
-        """The names of the hosts."""
-        return tuple(self._store.members)
-
-    def capabilities(self) -> frozenset[Capability]:
-        """All there are."""
-        return frozenset(Capability)
-
-    async def kill(self, node: str, role: Role) -> None:
-        """End a process at once; nothing of it runs again, not even a ``finally``."""
-        self._actor(node, role).kill(node)
-
-    async def restart(self, node: str, role: Role) -> None:
-        """Start a killed process again: a member with its log, a node as a new run of its program."""
-        self._actor(node, role).restart(node)
-
-    async def pause(self, node: str, role: Role) -> None:
-        """Freeze a process."""
-        self._actor(node, role).pause(node)
-
-    async def resume(self, node: str, role: Role) -> None:
-        """Let a frozen process go on; what came meanwhile is waiting for it."""
-        self._actor(node, role).resume(node)
-
-    async def cut(self, links: Iterable[Link]) -> None:
-        """Drop everything on these directed links, and on no others."""
-        chosen = tuple(links)
-        for link in chosen:
-            for host in (link.source_host, link.target_host):
-                self._known(host)
-        self._links.cut(chosen)
-        self._store.review()
-
-    async def mend(self) -> None:
-        """Let everything through again."""
-        self._links.mend()
-        self._store.review()
-
-    async def leader(self) -> str | None:
-        """The host whose store member leads a majority now, or ``None``."""
-        return self._store.leader
-
-    def _actor(self, node: str, role: Role) -> SimStore | Nodes:
-        self._known(node)
-        return self._store if role == Role.STORE else self._nodes
-
-    def _known(self, node: str) -> None:
-        if node not in self._store.members:
-            raise ValueError(f"there is no host {node!r} to act on; the hosts are {', '.join(self.nodes)}")
 
 
 class SimCluster:

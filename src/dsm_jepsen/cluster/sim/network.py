@@ -3,8 +3,9 @@
 What a caller learns:
 
 * the node's process is dead, or does not serve yet: ``DefiniteError("connection-refused")``;
-* a link is cut or the process is paused: nothing, until ``IndefiniteError("timeout")``. A paused
-  process has the request and answers it when it goes on, whether or not somebody still waits;
+* a link is cut or lost the message, or the process is paused: nothing, until
+  ``IndefiniteError("timeout")``. A paused process has the request and answers it when it goes on,
+  whether or not somebody still waits;
 * the process dies with the request: ``IndefiniteError("connection-reset")``.
 """
 
@@ -102,7 +103,7 @@ class Wires:
         self.loop.after(delay_us, self.loop.harness, self._arrive_back, source, call, outcome)
 
     def _arrive_back(self, source: str, call: _Call, outcome: Response | OutcomeError) -> None:
-        if call.answer.done() or not self.links.passes(source, call.caller.name):
+        if not self.links.passes(source, call.caller.name) or call.answer.done():
             return
         if isinstance(outcome, Response):
             call.answer.set_result(outcome)

@@ -105,6 +105,11 @@ class Nodes:
         if host in self._processes:
             self._processes[host].resume()
 
+    def state(self, host: str) -> State:
+        """What has become of a host's node."""
+        process = self._processes.get(host)
+        return State.DEAD if process is None else process.state
+
     def _log(self, host: str, line: str) -> None:
         lines = self.logs.setdefault(host, [])
         if len(lines) < LINES_MAX and not self._loop.is_closed():

@@ -80,7 +80,7 @@ class SimStore:
     def send(self, request: Request) -> None:
         """Put a client's request on its way to its member."""
         request.member.open[request] = None
-        self.reach(request.client, request.member, self._receive, self._refuse, request)
+        self.reach(request.client, request.member, self._receive, self._refuse, _lose, request)
 
     def reach(
         self,
@@ -88,11 +88,21 @@ class SimStore:
         member: Member,
         arrive: Callable[..., None],
         refuse: Callable[..., None],
+        lose: Callable[..., None],
         *message: Any,
     ) -> None:
-        """Take a client's message to its member, or to its host alone if the member is dead."""
-        delay_us = self.links.delay_us(client.name, member.name)
-        self.loop.after(delay_us, self.loop.harness, self._knock, client, member, arrive, refuse, *message)
+        """Take a client's message to its member, to its host alone if the member is dead, or nowhere."""
+        self.loop.after(
+            self.links.delay_us(client.name, member.name),
+            self.loop.harness,
+            self._knock,
+            client,
+            member,
+            arrive,
+            refuse,
+            lose,
+            *message,
+        )
 
     def _knock(
         self,
@@ -100,11 +110,12 @@ class SimStore:
         member: Member,
         arrive: Callable[..., None],
         refuse: Callable[..., None],
+        lose: Callable[..., None],
         *message: Any,
     ) -> None:
         if not self.links.passes(client.name, member.name):
-            return
-        if member.up:
+            lose(*message)
+        elif member.up:
             arrive(*message)
         elif member.process.state is State.DEAD:
             refuse(*message)
@@ -136,10 +147,21 @@ class SimStore:
             return
         if self.quorum:
             self._pending[request] = None
-            delay_us = self.rng.between(QUORUM_MIN_US, QUORUM_MAX_US, purpose="quorum")
-            self.loop.after(delay_us, self.loop.harness, self._take_effect, request)
+            self.loop.after(self._quorum_us(leader), self.loop.harness, self._take_effect, request)
         elif request.write is not None:
             self._limbo.append(request)
+
+    def _quorum_us(self, leader: Member) -> int:
+        """Draw how long a majority takes to know a request: as long as the slowest member that is needed."""
+        delay_us = self.rng.between(QUORUM_MIN_US, QUORUM_MAX_US, purpose="quorum")
+        if not self.links.impaired():
+            return delay_us
+        rounds = sorted(
+            self.links.stream_us(leader.name, other.name) + self.links.stream_us(other.name, leader.name)
+            for other in self.members.values()
+            if other is not leader and self._joined(leader, other)
+        )
+        return delay_us + max(rounds[: len(self.members) // 2], default=0)
 
     def _take_effect(self, request: Request) -> None:
         if request not in self._pending:
@@ -174,7 +196,7 @@ class SimStore:
         )
 
     def _arrive_back(self, request: Request, result: Any) -> None:
-        if request.answer.done() or not self.links.passes(request.member.name, request.client.name):
+        if not self.links.passes(request.member.name, request.client.name) or request.answer.done():
             return
         if isinstance(result, OutcomeError):
             request.answer.set_exception(result)
@@ -257,6 +279,10 @@ class SimStore:
         self.members[host].process.resume()
         self.review()
 
+    def state(self, host: str) -> State:
+        """What has become of a member."""
+        return self.members[host].process.state
+
     def review(self) -> None:
         """Find out what changed after members or links did: who follows, who may lead."""
         leader, had_quorum = self._leader, self.quorum
@@ -308,8 +334,10 @@ class SimStore:
     def _apply_us(self, member: Member) -> int:
         """Draw when a member applies an entry that is committed now; the leader does at once."""
         now_us = self.loop.now_us
-        if member is self._leader:
+        if self._leader is None or member is self._leader:
             return now_us
+        if self.links.impaired():
+            now_us += self.links.stream_us(self._leader.name, member.name)
         purpose = member.name
         if self.rng.chance(APPLY_SLOW_PER_MILLE, purpose=purpose):
             return now_us + self.rng.between(APPLY_MAX_US, APPLY_SLOW_MAX_US, purpose=purpose)
@@ -320,6 +348,10 @@ class SimStore:
         for request in limbo:
             if request.write is not None and self.rng.chance(KEPT_PER_MILLE, purpose="limbo"):
                 _outcome(request.write)
+
+
+def _lose(_request: Request) -> None:
+    """Leave a client whose request was lost to its time-out."""
 
 
 def _outcome(write: Callable[[], Any]) -> Any:

@@ -1,9 +1,9 @@
 """Watches and hints: what a member tells its clients by itself.
 
 Axiom: *a watch gives a gap-free prefix of its key's changes*, in order, from what its member has
-applied, with a delay without bound. It may break at any time: surely when the member dies or a
-link to it is cut, seldom for no reason at all. Changes before ``compact``'s position are not given any
-more; whoever had not read them is told so.
+applied, with a delay without bound. It may break at any time: surely when the member dies, a
+link to it is cut or a piece of news is lost, seldom for no reason at all. Changes before ``compact``'s
+position are not given any more; whoever had not read them is told so.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ class Feed(Generic[T]):
         self._wanted = 0
         self._full = False
         self._store.feeds.add(self)
-        self._store.reach(self._client, self._member, self._begin, self.review)
+        self._store.reach(self._client, self._member, self._begin, self.review, self._lose)
         self.review()
 
     def __aiter__(self) -> Self:
@@ -128,10 +128,14 @@ class Feed(Generic[T]):
         if member.process.state is State.DEAD:
             self._break_after(store.links.delay_us(member.name, client.name))
         elif not store.links.joins(client.name, member.name):
-            purpose = f"watch/{client.name}/cut"
-            self._break_after(store.rng.between(NOTICE_CUT_MIN_US, NOTICE_CUT_MAX_US, purpose=purpose))
+            self._lose()
         elif self._wanted > member.applied(store.loop.now_us):
             self.want(self._wanted)
+
+    def _lose(self) -> None:
+        """A message was lost, or will be: the connection breaks, and the client notices at some time."""
+        purpose = f"watch/{self._client.name}/cut"
+        self._break_after(self._store.rng.between(NOTICE_CUT_MIN_US, NOTICE_CUT_MAX_US, purpose=purpose))
 
     def _begin(self) -> None:
         """The member has the client's wish."""
@@ -145,6 +149,7 @@ class Feed(Generic[T]):
         delay_us = rng.between(DELAY_MIN_US, DELAY_MAX_US, purpose=purpose)
         if rng.chance(SLOW_PER_MILLE, purpose=purpose):
             delay_us = rng.below(SLOW_MAX_US, purpose=purpose)
+        delay_us += self._store.links.slowness_us(self._member.name, self._client.name)
         self._store.loop.after(due_us + delay_us, self._member.process, self._deliver)
 
     def _deliver(self) -> None:
@@ -155,6 +160,8 @@ class Feed(Generic[T]):
             self._end(None)
         elif self._store.rng.chance(BREAK_PER_MILLE, purpose=f"watch/{self._client.name}/break"):
             self._end(IndefiniteError("watch-broken"))
+        elif not self._store.links.passes(self._member.name, self._client.name):
+            self._lose()
         else:
             prefix = self._member.applied(self._store.loop.now_us)
             self._take(prefix)

@@ -1,0 +1,131 @@
+"""A nemesis' hands on the simulated cluster; see ``env.Control``."""
+
+from collections.abc import Iterable, Sequence
+
+from dsm_jepsen.cluster.sim.links import Links
+from dsm_jepsen.cluster.sim.nodes import Nodes
+from dsm_jepsen.cluster.sim.store import SimStore
+from dsm_jepsen.env import Capability, Link, ProcessState, Role
+
+HEARTBEAT_US = 100_000
+
+
+class SimControl:
+    """Every verb takes effect at once, in no virtual time.
+
+    Verbs for links add up: a second ``cut``, ``slow`` or ``flaky`` leaves what others did to other links.
+    """
+
+    def __init__(self, links: Links, store: SimStore, nodes: Nodes) -> None:
+        self._links = links
+        self._store = store
+        self._nodes = nodes
+        self._beating = False
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the hosts."""
+        return tuple(self._store.members)
+
+    def capabilities(self) -> frozenset[Capability]:
+        """All there are."""
+        return frozenset(Capability)
+
+    async def kill(self, node: str, role: Role) -> None:
+        """End a process at once; nothing of it runs again, not even a ``finally``."""
+        self._actor(node, role).kill(node)
+
+    async def restart(self, node: str, role: Role) -> None:
+        """Start a killed process again: a member with its log, a node as a new run of its program."""
+        self._actor(node, role).restart(node)
+
+    async def pause(self, node: str, role: Role) -> None:
+        """Freeze a process."""
+        self._actor(node, role).pause(node)
+
+    async def resume(self, node: str, role: Role) -> None:
+        """Let a frozen process go on; what came meanwhile is waiting for it."""
+        self._actor(node, role).resume(node)
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        """Drop everything on these directed links, and on no others."""
+        self._links.cut(self._between_hosts(links))
+        self._store.review()
+        self._beat_soon()
+
+    async def mend(self) -> None:
+        """Let everything through that was cut."""
+        self._links.mend()
+        self._store.review()
+
+    async def slow(self, links: Iterable[Link], *, delay_ms: int, jitter_ms: int) -> None:
+        """Delay everything on these directed links, and on no others.
+
+        Raises:
+            ValueError: a delay below 0, or an unknown host.
+        """
+        self._links.slow(self._between_hosts(links), delay_ms=delay_ms, jitter_ms=jitter_ms)
+
+    async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
+        """Lose each message on these directed links with this chance: requests, answers and news alike.
+
+        Members repeat to each other what was lost, so that it comes later; they never take a lossy link
+        for a cut one, unless it loses everything.
+
+        Raises:
+            ValueError: a chance that is none, or an unknown host.
+        """
+        self._links.flaky(self._between_hosts(links), loss_per_mille=loss_per_mille)
+        self._store.review()
+        self._beat_soon()
+
+    async def fast(self) -> None:
+        """End what ``slow`` and ``flaky`` began."""
+        self._links.fast()
+        self._store.review()
+
+    async def leader(self) -> str | None:
+        """The host whose store member leads a majority now, or ``None``."""
+        return self._store.leader
+
+    async def dropped(self) -> int:
+        """How many messages cuts and losses took since the last ``cut`` or ``flaky``."""
+        return self._links.dropped
+
+    async def state(self, node: str, role: Role) -> ProcessState:
+        """What has become of a process; a node whose program ended, or never ran, is dead."""
+        return ProcessState(self._actor(node, role).state(node).value)
+
+    def _beat_soon(self) -> None:
+        if not self._beating and self._links.losing():
+            self._beating = True
+            loop = self._store.loop
+            loop.after(HEARTBEAT_US, loop.harness, self._beat)
+
+    def _beat(self) -> None:
+        """Have members miss the heartbeats that links lose.
+
+        Axiom: *members send each other heartbeats* all the time. What they decide the store decides without
+        them; but who asks for evidence of a cut between members must find that something was dropped.
+        """
+        self._beating = False
+        members = {member.name: member for member in self._store.members.values()}
+        for source, target in self._links.losing():
+            if source in members and target in members and members[source].up:
+                self._links.passes(source, target)
+        self._beat_soon()
+
+    def _actor(self, node: str, role: Role) -> SimStore | Nodes:
+        self._known(node)
+        return self._store if role == Role.STORE else self._nodes
+
+    def _between_hosts(self, links: Iterable[Link]) -> tuple[Link, ...]:
+        chosen = tuple(links)
+        for link in chosen:
+            for host in (link.source_host, link.target_host):
+                self._known(host)
+        return chosen
+
+    def _known(self, node: str) -> None:
+        if node not in self._store.members:
+            raise ValueError(f"there is no host {node!r} to act on; the hosts are {', '.join(self.nodes)}")
