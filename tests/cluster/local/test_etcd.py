@@ -78,7 +78,7 @@ def test_an_etcd_that_does_not_run_is_refused(fake: Fake) -> None:
 def test_members_know_all_peers_and_share_nothing_else(fake: Fake, tmp_path: Path) -> None:
     fake(version("3.5.1"))
     addresses = iter(f"127.0.0.1:{port}" for port in range(1, 99))
-    members = Etcd().members(["n1", "n2"], data=tmp_path / "run" / "data", reserve=lambda: next(addresses))
+    members = Etcd().members(["n1", "n2"], data=tmp_path / "run" / "data", reserve=lambda _: next(addresses))
     assert [member.url for member in members.values()] == ["etcd://127.0.0.1:3", "etcd://127.0.0.1:4"]
     options = dict(zip(members["n2"].argv[1::2], members["n2"].argv[2::2], strict=False))
     assert options["--initial-cluster"] == "n1=http://127.0.0.1:1,n2=http://127.0.0.1:2"

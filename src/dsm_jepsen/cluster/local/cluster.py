@@ -145,7 +145,9 @@ class LocalCluster:
         self._undo.callback(folder.remove)
         ports = Ports(_HOST)
         self._undo.callback(ports.close)
-        self._members.update(self._store.members(self._nodes, data=folder.data, reserve=ports.reserve))
+        self._members.update(
+            self._store.members(self._nodes, data=folder.data, reserve=lambda _: ports.reserve())
+        )
         for member in self._members.values():
             self._undo.push_async_callback(member.close)
         addresses = {} if program is None else {node: ports.reserve() for node in self._nodes}

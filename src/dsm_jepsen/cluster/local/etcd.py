@@ -134,20 +134,20 @@ class Etcd:
         }
 
     def members(
-        self, nodes: Sequence[str], *, data: Path, reserve: Callable[[], str]
+        self, nodes: Sequence[str], *, data: Path, reserve: Callable[[str], str]
     ) -> dict[str, EtcdMember]:
         """One member for each node, not yet started.
 
         Args:
             nodes: their names.
             data: a folder for what they write to disk.
-            reserve: gives a free address.
+            reserve: gives a free address, ``host:port``, of this node's member.
         """
-        peers = {node: reserve() for node in nodes}
+        peers = {node: reserve(node) for node in nodes}
         cluster = ",".join(f"{node}=http://{peer}" for node, peer in peers.items())
         members = {}
         for node in nodes:
-            clients = reserve()
+            clients = reserve(node)
             argv = [self._binary.path, "--name", node, "--data-dir", str(data / node)]
             for flag, address in [("peer", peers[node]), ("client", clients)]:
                 argv += [f"--listen-{flag}-urls", f"http://{address}"]
