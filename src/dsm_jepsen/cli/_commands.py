@@ -46,6 +46,12 @@ _etcd_client = click.option(
 @click.option("--cluster", type=click.Choice(CLUSTERS), default="simulated", help="Where the nodes live.")
 @click.option("--store", type=click.Choice(STORES), default="etcd", help="The coordination store.")
 @_etcd_client
+@click.option(
+    "--zookeeper-home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="An unpacked ZooKeeper, if it is not Debian's package.",
+)
+@click.option("--leader", help="The side of a partition where the store's leader is: majority or minority.")
 @click.option("--variant", help="Run the system with this planted flaw.")
 @click.option("--lie", help="Break this axiom of the simulated store.")
 @click.option(
@@ -62,15 +68,23 @@ _etcd_client = click.option(
     help="The runs folder.",
 )
 @_debug
-def run_scenario(scenario: str, seed: int | None, test_count: int, **options: Any) -> int:
+def run_scenario(scenario: str, seed: int | None, test_count: int, leader: str | None, **options: Any) -> int:
     """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown."""
     chosen = find_scenario(scenario)
+    settings = {} if leader is None else {"leader": leader}
     first = secrets.randbelow(1_000_000) if seed is None else seed
     for number in range(first, first + test_count):
-        command = _command(scenario, number, options)
-        asked = Options(seed=number, command=command, **options)
+        command = _command(scenario, number, {**options, **settings})
+        asked = Options(seed=number, command=command, settings=settings, **options)
         if test_count > 1 and asked.cluster == "simulated":
-            simulated = simulate(chosen, seed=number, variant=asked.variant, lie=asked.lie)
+            simulated = simulate(
+                chosen,
+                seed=number,
+                store=asked.store,
+                variant=asked.variant,
+                lie=asked.lie,
+                settings=settings,
+            )
             click.echo(f"seed {number}: {_word(simulated.valid)}", err=True)
             if simulated.valid and number + 1 < first + test_count:
                 continue
@@ -109,6 +123,26 @@ def list_scenarios() -> int:
     return 0
 
 
+@app.command("nemeses")
+@_debug
+def list_nemeses() -> int:
+    """List the faults: what each does and finds, and what a cluster must be able to do for it."""
+    for line in nemesis_lines():
+        click.echo(line)
+    return 0
+
+
+@app.command("clean")
+@_debug
+def clean() -> int:
+    """Remove what killed runs left on this machine: processes, namespaces, data."""
+    from dsm_jepsen.cluster.local import clean as clean_local
+
+    removed = clean_local(lambda line: click.echo(line, err=True))
+    click.echo(f"{len(removed)} removed" if removed else "nothing to clean")
+    return 0
+
+
 @app.command("node")
 @click.option("--name", required=True, help="The node's name, such as n1.")
 @click.option("--store-url", required=True, help="The store's member beside it: etcd://127.0.0.1:2379.")
@@ -138,7 +172,7 @@ def _command(scenario: str, seed: int, options: dict[str, Any]) -> str:
     words = ["dsm-jepsen", "run", scenario, "--seed", str(seed)]
     defaults = Options(seed=seed)
     for name, value in options.items():
-        if value != getattr(defaults, name):
+        if value != getattr(defaults, name, None):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return " ".join(words)
 

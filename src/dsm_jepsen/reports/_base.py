@@ -16,10 +16,12 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
         cluster: ``simulated``, ``local`` ...
         store: ``simulated``, ``etcd`` ...
         variant: name of the planted flaw, or ``None`` for the correct system.
+        settings: what was chosen of the scenario's settings, such as ``{"leader": "minority"}``.
         lie: name of the broken axiom of the simulated store, or ``None``.
         nodes: names of the hosts; client process p talks to ``nodes[p % concurrency % len(nodes)]``.
         concurrency: number of client threads.
-        levels: leaf states from bottom to top of the state chart's drawing.
+        levels: leaf states from bottom to top of the chart, or the variable's values.
+        variable: name of the extended variable that the chart follows; ``None``: it follows the states.
         command: the command line that repeats the run.
         versions: component name to version.
         started: when, ISO 8601 in UTC.
@@ -36,7 +38,9 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     variant: str | None = None
     lie: str | None = None
+    settings: Mapping[str, str] = {}
     levels: tuple[str, ...] = ()
+    variable: str | None = None
     versions: Mapping[str, Any] = {}
 
     def node_of(self, process: int) -> str:

@@ -2,6 +2,7 @@
 
 from dsm_jepsen.scenarios._base import Scenario as Scenario
 from dsm_jepsen.scenarios._base import ScenarioError as ScenarioError
+from dsm_jepsen.scenarios._base import Settings as Settings
 from dsm_jepsen.scenarios._base import Workload as Workload
 from dsm_jepsen.scenarios._base import find_scenario as find_scenario
 from dsm_jepsen.scenarios._base import scenarios as scenarios

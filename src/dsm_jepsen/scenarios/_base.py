@@ -38,6 +38,10 @@ class Workload:
     settle_s: float = 0.0
 
 
+Settings = Mapping[str, str]
+"""What a run chose of a scenario's settings, such as ``{"leader": "minority"}``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Everything about a run but its seed and the cluster.
@@ -47,24 +51,41 @@ class Scenario:
         title: one line that says what it shows.
         system: gives the system under test, with a planted flaw if one is named.
         variants: names of the flaws it knows, each with a line that says what is wrong.
-        workload: gives the workload.
+        workload: gives the workload for the chosen settings.
+        settings: what can be chosen, each with its values; the first is the default.
         nemeses: names of the faults its generator uses.
         concurrency: number of client threads; thread t talks to node t mod 5.
-        levels: leaf states in the order of the report's chart.
+        levels: leaf states, or values of ``variable``, in the order of the report's chart.
+        variable: the extended variable that the chart shows instead of states.
     """
 
     name: str
     title: str
     system: Callable[[str | None], System]
-    workload: Callable[[], Workload]
+    workload: Callable[[Settings], Workload]
+    settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variants: Mapping[str, str] = field(default_factory=dict)
     nemeses: tuple[str, ...] = ()
     concurrency: int = 5
     levels: tuple[str, ...] = ()
+    variable: str | None = None
 
     def needs(self) -> frozenset[Capability]:
         """What a cluster must be able to do."""
         return frozenset().union(*(NEMESES[name].needs for name in self.nemeses))
+
+    def choose(self, wanted: Settings) -> Settings:
+        """Complete the wanted settings by the defaults.
+
+        Raises:
+            ScenarioError: there is no such setting here, or it has no such value.
+        """
+        for name, value in wanted.items():
+            if name not in self.settings:
+                raise ScenarioError(unknown("setting", name, self.settings, f"of {self.name}"))
+            if value not in self.settings[name]:
+                raise ScenarioError(f"{name} is {value!r}; it can be {' or '.join(self.settings[name])}")
+        return {name: wanted.get(name, values[0]) for name, values in self.settings.items()}
 
     def check_variant(self, variant: str | None) -> None:
         """See that the flaw exists.

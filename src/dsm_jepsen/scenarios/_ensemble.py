@@ -4,7 +4,7 @@ Here two rooms meet that do not know each other: the chart's ``step`` becomes th
 histories of nodes running it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsm_jepsen.checkers import (
@@ -13,6 +13,7 @@ from dsm_jepsen.checkers import (
     Checker,
     Context,
     Refused,
+    agreement,
     convergence,
     legal_transitions,
     linearizable,
@@ -20,6 +21,7 @@ from dsm_jepsen.checkers import (
     stats,
 )
 from dsm_jepsen.checkers.adequacy import adequacy
+from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.chart import Chart, Configuration, Event, step
 from dsm_jepsen.dsm.ensemble import VARIANTS, EnsembleSystem
 from dsm_jepsen.dsm.machines import machine
@@ -27,6 +29,12 @@ from dsm_jepsen.env import System
 
 LEVELS = ("S11", "S12", "S211", "S212")
 """The web chart's leaf states in the order of the paper's charts."""
+
+VARIABLE = "testVariable"
+"""The web chart's variable that events set."""
+
+VALUES = tuple(f"v{number}" for number in range(1, 9))
+"""The values the scenarios give it."""
 
 FLAWS = {name: (kind.__doc__ or "").partition("\n")[0] for name, kind in VARIANTS.items()}
 """The ensemble's variants, each with what is wrong with it."""
@@ -128,19 +136,29 @@ def _shown(seen: Any) -> str:
     return f"version {seen.get('version')} in {leaf} with {seen.get('variables', {})}"
 
 
-def ensemble_checkers(min_ok: Mapping[str, int], *faults: str) -> dict[str, Checker]:
+def web_machine() -> ChartMachine:
+    """Give the web chart as a machine of the checkers."""
+    return ChartMachine(machine("web"))
+
+
+def node_of(concurrency: int) -> Callable[[int], str]:
+    """Give the function from a process to the node it talks to (Jepsen's rule)."""
+    return lambda process: NODES[process % concurrency % len(NODES)]
+
+
+def ensemble_checkers(min_ok: Mapping[str, int], *faults: str, settle_ms: int = 1000) -> dict[str, Checker]:
     """The checkers of every ensemble scenario.
 
     Args:
         min_ok: how many operations of a name must have ended ok for the run to mean anything.
         faults: names of nemeses that must have acted.
+        settle_ms: how long a healthy node may lag; the nodes' own bound where their store is cut or slow.
     """
-    chart = machine("web")
-    chart_machine = ChartMachine(chart)
     return {
-        "linearizable": linearizable(EnsembleModel(chart)),
-        "legal-transitions": legal_transitions(chart_machine),
-        "convergence": convergence(chart_machine),
+        "linearizable": linearizable(EnsembleModel(machine("web"))),
+        "legal-transitions": legal_transitions(web_machine()),
+        "agreement": agreement,
+        "convergence": convergence(web_machine(), settle_ms=settle_ms),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
         "adequacy": adequacy(min_ok, needs_faults=frozenset(faults)),

@@ -6,7 +6,7 @@ comes first, eight times: I, C, I, K, I, C, I, K.
 Known to catch: nothing but total failure to replicate; it is the first thing to run, not the last.
 """
 
-from dsm_jepsen.scenarios._base import Scenario, Workload
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
 from dsm_jepsen.scenarios.generators import clients, cycle, each_process, once, phases, sleep, then
 
@@ -15,7 +15,7 @@ _EVENTS = "ICIKICIK"
 _READS = each_process(cycle(then(sleep(1), once("read")), times=5))
 
 
-def _workload() -> Workload:
+def _workload(_: Settings) -> Workload:
     steps = [part for event in _EVENTS for part in (once("event", {"event": event}), _READS)]
     return Workload(
         generator=clients(phases(_READS, *steps)),

@@ -7,13 +7,11 @@ Faults: a node process is killed every few seconds and restarted; clients make n
 Known to catch: commits without a version check, replicas that replay events, stale linearizable reads.
 """
 
-from typing import Any
-
 from dsm_jepsen.history import Op
-from dsm_jepsen.scenarios._base import Scenario, Workload
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
 from dsm_jepsen.scenarios.generators import (
-    Ask,
     any_of,
     clients,
     cycle,
@@ -21,35 +19,23 @@ from dsm_jepsen.scenarios.generators import (
     mix,
     nemesis,
     once,
-    phases,
     reserve,
     sleep,
     stagger,
     then,
     time_limit,
     until,
-    until_ok,
 )
 
 _COMMITS = 200
-
-_EVENTS = "ABCDEFGHIJK"
-
-
-def _event(ask: Ask) -> dict[str, Any]:
-    name = ask.rng.choice(_EVENTS, purpose="mixed-events/event")
-    if name != "J":
-        return {"event": name}
-    value = f"v{ask.rng.between(1, 8, purpose='mixed-events/variable')}"
-    return {"event": "J", "parameters": {"testVariable": value}}
 
 
 def _is_commit(event: Op) -> bool:
     return event.type == "ok" and event.f == "event"
 
 
-def _workload() -> Workload:
-    event, read, strong = once("event", _event), once("read"), once("read-strong")
+def _workload(_: Settings) -> Workload:
+    event, read, strong = once("event", random_event), once("read"), once("read-strong")
     often = mix(
         *(cycle(part) for part in (event, event, event, event, read, strong)), purpose="mixed-events/f"
     )
@@ -60,11 +46,9 @@ def _workload() -> Workload:
         clients(reserve((5, stagger(0.04, often)), default=membership)),
         nemesis(faults),
     )
-    joined = until_ok(cycle(then(once("join"), sleep(0.2))))
-    settled = then(joined, *(then(sleep(1), once(f)) for f in ("read", "read-strong", "read")))
     return Workload(
         generator=time_limit(120, until(_is_commit, load, times=_COMMITS)),
-        final_generator=clients(phases(each_process(settled))),
+        final_generator=clients(settled_reads()),
         settle_s=5,
         checkers=ensemble_checkers({"event": _COMMITS, "read": 20, "read-strong": 20}, "kill-node"),
     )

@@ -20,13 +20,13 @@ from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
-from dsm_jepsen.scenarios._base import Scenario, ScenarioError, find_scenario, unknown
+from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, find_scenario, unknown
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
 from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible
 
 CLUSTERS = ("simulated", "local")
 
-STORES = ("etcd",)
+STORES = ("etcd", "zookeeper")
 
 ETCD_CLIENTS = ("aetcd", "etcd3")
 
@@ -42,6 +42,8 @@ class Options:
         etcd_client: the client library of the nodes on a real cluster.
         variant: a planted flaw of the system.
         lie: a broken axiom of the simulated store.
+        settings: what was chosen of the scenario's settings; the others are the defaults.
+        zookeeper_home: an unpacked ZooKeeper, where it is not Debian's package.
         out: the runs folder.
         command: the command line that repeats the run.
     """
@@ -52,6 +54,8 @@ class Options:
     etcd_client: str = "aetcd"
     variant: str | None = None
     lie: str | None = None
+    settings: Settings = field(default_factory=dict)
+    zookeeper_home: Path | None = None
     out: Path = Path("store")
     command: str = ""
 
@@ -72,17 +76,26 @@ class Result:
         return worst(verdict.valid for verdict in self.verdicts.values())
 
 
-def simulate(scenario: Scenario, *, seed: int, variant: str | None = None, lie: str | None = None) -> Result:
+def simulate(
+    scenario: Scenario,
+    *,
+    seed: int,
+    store: str = "etcd",
+    variant: str | None = None,
+    lie: str | None = None,
+    settings: Settings | None = None,
+) -> Result:
     """Run a scenario on the simulated cluster, in memory, and judge it.
 
     Raises:
-        ScenarioError: no such variant or lie.
+        ScenarioError: no such variant, lie or setting.
     """
     _check(scenario, Options(seed=seed, variant=variant, lie=lie))
+    chosen = scenario.choose(settings or {})
     history = History()
     observer = Observer(record=history.append, log=_ignore, phase=_ignore)
-    with SimCluster(seed=seed, lie=lie) as cluster:
-        workload = scenario.workload()
+    with SimCluster(seed=seed, lie=lie, store=store) as cluster:
+        workload = scenario.workload(chosen)
         cluster.run(
             carry_out(scenario, workload, scenario.system(variant), cluster, seed=seed, observer=observer)
         )
@@ -104,16 +117,17 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
         OSError: the runs folder cannot be written.
     """
     _check(scenario, options)
+    chosen = scenario.choose(options.settings)
     clock = RealClock()
     started_ns = clock.wall_ns()
     folder = plan_folder(options.out, scenario.name, started_ns)
     with _open_cluster(options, folder) as cluster:
         refuse_impossible(scenario, cluster)
         make_folder(folder)
-        info = _info(scenario, options, cluster, started_ns)
+        info = _info(scenario, options, chosen, cluster, started_ns)
         write_info(folder, info)
         history = History()
-        workload = scenario.workload()
+        workload = scenario.workload(chosen)
         with _observe(folder, clock, history, phase) as observer:
             observer.log(f"dsm-jepsen {__version__}: {options.command}")
             act = carry_out(
@@ -147,7 +161,7 @@ def judge(folder: Path) -> Result:
     """
     info = read_info(folder)
     loaded = jsonl.read(folder / "history.jsonl")
-    verdicts = check_all(find_scenario(info.scenario).workload().checkers, loaded.history)
+    verdicts = check_all(find_scenario(info.scenario).workload(info.settings).checkers, loaded.history)
     write_results(folder, loaded.history, info, verdicts)
     return Result(
         history=loaded.history, verdicts=verdicts, folder=folder, info=info, truncated=loaded.truncated
@@ -164,7 +178,9 @@ def _check(scenario: Scenario, options: Options) -> None:
         raise ScenarioError(unknown("lie", options.lie, LIES))
 
 
-def _info(scenario: Scenario, options: Options, cluster: Cluster, started_ns: int) -> RunInfo:
+def _info(
+    scenario: Scenario, options: Options, settings: Settings, cluster: Cluster, started_ns: int
+) -> RunInfo:
     return RunInfo(
         scenario=scenario.name,
         title=scenario.title,
@@ -173,6 +189,7 @@ def _info(scenario: Scenario, options: Options, cluster: Cluster, started_ns: in
         store=options.store,
         variant=options.variant,
         lie=options.lie,
+        settings=settings,
         nodes=tuple(cluster.nodes),
         concurrency=scenario.concurrency,
         levels=scenario.levels,
@@ -185,7 +202,7 @@ def _info(scenario: Scenario, options: Options, cluster: Cluster, started_ns: in
 @contextmanager
 def _open_cluster(options: Options, folder: Path) -> Iterator[Cluster]:
     if options.cluster == "simulated":
-        with SimCluster(seed=options.seed, lie=options.lie) as simulated:
+        with SimCluster(seed=options.seed, lie=options.lie, store=options.store) as simulated:
             yield simulated
         return
     from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - only a real cluster needs it

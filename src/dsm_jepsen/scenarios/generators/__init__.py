@@ -25,10 +25,12 @@ from dsm_jepsen.scenarios.generators.bounds import until_ok as until_ok
 from dsm_jepsen.scenarios.generators.order import cycle as cycle
 from dsm_jepsen.scenarios.generators.order import phases as phases
 from dsm_jepsen.scenarios.generators.order import sleep as sleep
+from dsm_jepsen.scenarios.generators.order import sleep_below as sleep_below
 from dsm_jepsen.scenarios.generators.order import then as then
 from dsm_jepsen.scenarios.generators.share import any_of as any_of
 from dsm_jepsen.scenarios.generators.share import clients as clients
 from dsm_jepsen.scenarios.generators.share import each_process as each_process
 from dsm_jepsen.scenarios.generators.share import mix as mix
 from dsm_jepsen.scenarios.generators.share import nemesis as nemesis
+from dsm_jepsen.scenarios.generators.share import one_of as one_of
 from dsm_jepsen.scenarios.generators.share import reserve as reserve

@@ -65,18 +65,27 @@ def phases(*generators: Generator) -> Generator:
 @dataclass(frozen=True, slots=True)
 class _Sleep(Generator):
     for_ns: int
+    purpose: str | None = None
     until_ns: int | None = None
 
     def ask(self, ask: Ask) -> Answer:
-        until = ask.now_ns + self.for_ns if self.until_ns is None else self.until_ns
+        until = self.until_ns
+        if until is None:
+            drawn = self.for_ns if self.purpose is None else ask.rng.below(self.for_ns, purpose=self.purpose)
+            until = ask.now_ns + drawn
         if ask.now_ns >= until:
             return None
-        return Pending(until), _Sleep(self.for_ns, until)
+        return Pending(until), replace(self, until_ns=until)
 
 
 def sleep(seconds: float) -> Generator:
     """Nothing for some time, counted from when it is first asked."""
     return _Sleep(round(seconds * _SECOND))
+
+
+def sleep_below(seconds: float, *, purpose: str) -> Generator:
+    """Nothing for a time drawn from 0 .. ``seconds``."""
+    return _Sleep(round(seconds * _SECOND), purpose)
 
 
 @dataclass(frozen=True, slots=True)

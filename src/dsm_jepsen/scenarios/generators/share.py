@@ -44,6 +44,20 @@ def mix(*generators: Generator, purpose: str = "generator/mix") -> Generator:
 
 
 @dataclass(frozen=True, slots=True)
+class _OneOf(Generator):
+    parts: tuple[Generator, ...]
+    purpose: str
+
+    def ask(self, ask: Ask) -> Answer:
+        return ask.rng.choice(self.parts, purpose=self.purpose).ask(ask) if self.parts else None
+
+
+def one_of(*generators: Generator, purpose: str) -> Generator:
+    """One of them, drawn when it is first asked, and that one to its end."""
+    return _OneOf(generators, purpose)
+
+
+@dataclass(frozen=True, slots=True)
 class _AnyOf(Generator):
     parts: tuple[Generator, ...]
 

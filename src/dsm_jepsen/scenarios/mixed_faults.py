@@ -1,0 +1,79 @@
+"""Random events on all nodes while random faults come and go, long.
+
+Claim under test: whatever combination of partitions, crashes and pauses hits nodes and store, events and
+strong reads are linearizable, healthy nodes are fresh, and all agree when it is over.
+Faults: one after another, drawn anew each time, some seconds each.
+Known to catch: most of the planted flaws, given enough seeds; it is the one to leave running.
+"""
+
+from dsm_jepsen.checkers import no_effect_of_refused, no_lost_acknowledgement
+from dsm_jepsen.dsm.ensemble import FRESH_MS
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers, web_machine
+from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios.generators import (
+    Generator,
+    any_of,
+    clients,
+    cycle,
+    mix,
+    nemesis,
+    once,
+    one_of,
+    sleep_below,
+    stagger,
+    then,
+    time_limit,
+)
+
+_FAULTS = (
+    "isolate-one",
+    "halves",
+    "majorities-ring",
+    "bridge",
+    "one-way",
+    "store-cut",
+    "kill-node",
+    "kill-store",
+    "kill-store-leader",
+    "kill-both",
+    "pause-node",
+    "pause-store-leader",
+)
+
+_SECONDS = 90
+
+
+def _fault(name: str) -> Generator:
+    wait, last = (sleep_below(6, purpose=f"mixed-faults/{part}") for part in ("calm", "fault"))
+    return then(wait, once(f"start-{name}"), last, once(f"stop-{name}"))
+
+
+def _workload(_: Settings) -> Workload:
+    event, read, strong = (cycle(once(f, value)) for f, value in _OPERATIONS)
+    load = mix(event, event, read, strong, purpose="mixed-faults/f")
+    faults = cycle(one_of(*(_fault(name) for name in _FAULTS), purpose="mixed-faults/fault"))
+    return Workload(
+        generator=time_limit(_SECONDS, any_of(nemesis(faults), clients(stagger(0.1, load)))),
+        final_generator=clients(settled_reads()),
+        settle_s=10,
+        checkers={
+            **ensemble_checkers({"event": 30, "read": 30, "read-strong": 30}, settle_ms=FRESH_MS),
+            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
+            "no-effect-of-refused": no_effect_of_refused(web_machine()),
+        },
+    )
+
+
+_OPERATIONS = (("event", random_event), ("read", None), ("read-strong", None))
+
+
+SCENARIO = Scenario(
+    name="mixed-faults",
+    title="random events on all nodes while random partitions, crashes and pauses come and go",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    nemeses=_FAULTS,
+    levels=LEVELS,
+)

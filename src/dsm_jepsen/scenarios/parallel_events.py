@@ -1,0 +1,41 @@
+"""The same event to all five nodes takes one step: the paper's scenario C.6.2.
+
+Claim under test: of five nodes that are sent the same event for the same version exactly one commits it,
+the four others are told that they lost, and one step is taken; also when the sends come one after the
+other, so that the slower nodes know of the first one's commit already.
+Phases as in the paper: I, C, I, K at one moment each, with reads between; then the same four apart.
+Known to catch: losers that hear nothing, the same event applied twice.
+"""
+
+from dsm_jepsen.checkers import single_winner
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble_phases import all_send, reads
+from dsm_jepsen.scenarios.generators import clients, phases
+
+_EVENTS = "ICIKICIK"
+
+_APART_S = 0.2
+
+
+def _workload(_: Settings) -> Workload:
+    parts = [reads(3)]
+    for version, event in enumerate(_EVENTS):
+        parts += [all_send(event, expect=version, apart_s=0.0 if version < 4 else _APART_S), reads(3)]
+    return Workload(
+        generator=clients(phases(*parts)),
+        checkers={
+            **ensemble_checkers({"event": len(_EVENTS), "read": 9 * 15}),
+            "single-winner": single_winner,
+        },
+    )
+
+
+SCENARIO = Scenario(
+    name="parallel-events",
+    title="the same event sent to all five nodes at once takes exactly one step (paper C.6.2)",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    levels=LEVELS,
+)

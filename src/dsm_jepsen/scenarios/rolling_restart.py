@@ -1,0 +1,64 @@
+"""All nodes, then all members of the store, are restarted one after another under load.
+
+Claim under test: a rolling restart loses nothing and never stops the ensemble for longer than one restart.
+Known to catch: set-up code that wipes state, rejoining from a cache.
+"""
+
+from dsm_jepsen.checkers import availability, join_equals_live, no_lost_acknowledgement
+from dsm_jepsen.cluster import NODES
+from dsm_jepsen.dsm.ensemble import FRESH_MS
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers, web_machine
+from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios.generators import (
+    any_of,
+    clients,
+    cycle,
+    each_process,
+    mix,
+    nemesis,
+    once,
+    sleep,
+    stagger,
+    then,
+    time_limit,
+)
+
+_DOWN_S = 1.0
+
+_UP_S = 2.0
+
+
+def _workload(_: Settings) -> Workload:
+    restarts = [
+        part
+        for name in ("kill-node", "kill-store")
+        for node in NODES
+        for part in (once(f"start-{name}", [node]), sleep(_DOWN_S), once(f"stop-{name}"), sleep(_UP_S))
+    ]
+    load = mix(cycle(once("event", random_event)), cycle(once("read")), purpose="rolling-restart/f")
+    seconds = 10 * (_DOWN_S + _UP_S)
+    return Workload(
+        generator=any_of(
+            nemesis(then(*restarts)), clients(time_limit(seconds, each_process(stagger(0.3, load))))
+        ),
+        final_generator=clients(settled_reads()),
+        settle_s=3,
+        checkers={
+            **ensemble_checkers({"event": 50, "read": 100}, "kill-node", "kill-store", settle_ms=FRESH_MS),
+            "availability": availability(),
+            "join-equals-live": join_equals_live(web_machine()),
+            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
+        },
+    )
+
+
+SCENARIO = Scenario(
+    name="rolling-restart",
+    title="all nodes, then all members of the store, are restarted one after another under load",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    nemeses=("kill-node", "kill-store"),
+    levels=LEVELS,
+)

@@ -1,0 +1,42 @@
+"""Ten times as many commits as the circular log has slots, without any fault.
+
+Claim under test: nothing happens at the ring's end, nor at any later one.
+Known to catch: comparing the ring's index instead of the version (the paper's own implementation dies at its
+33rd commit), replay that does not wrap.
+"""
+
+from dsm_jepsen.checkers import availability, no_lost_acknowledgement
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers, web_machine
+from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios.generators import clients, cycle, mix, once, stagger, time_limit, until
+
+_RING = 32
+
+_COMMITS = 10 * _RING
+
+
+def _workload(_: Settings) -> Workload:
+    event, read = cycle(once("event", random_event)), cycle(once("read"))
+    load = stagger(0.04, mix(event, event, event, read, purpose="soak/f"))
+    commits = until(lambda op: op.type == "ok" and op.f == "event", load, times=_COMMITS)
+    return Workload(
+        generator=clients(time_limit(120, commits)),
+        final_generator=clients(settled_reads()),
+        settle_s=1,
+        checkers={
+            **ensemble_checkers({"event": _COMMITS, "read": 100}),
+            "availability": availability(),
+            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
+        },
+    )
+
+
+SCENARIO = Scenario(
+    name="soak-past-the-log",
+    title="320 commits: ten times as many as the circular log has slots",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    levels=LEVELS,
+)

@@ -1,0 +1,77 @@
+"""Nodes are killed and started again, one after another: the paper's scenario C.6.5, and what it left out.
+
+Claim under test: a node that joins again shows what the others show, whatever happened while it was down.
+Phases: C on all nodes; eight times a node drawn anew is killed, restarted and read, as in the paper; then
+with events while a node is down, with the last writer killed, with a kill in the middle of a commit, and
+with two nodes down at once; K on all nodes at the end.
+Known to catch: rejoining from a cache, a last writer that forgets its variables, commits torn by a crash.
+"""
+
+from dsm_jepsen.checkers import join_equals_live, no_lost_acknowledgement
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import (
+    FLAWS,
+    LEVELS,
+    VARIABLE,
+    ensemble,
+    ensemble_checkers,
+    web_machine,
+)
+from dsm_jepsen.scenarios._ensemble_phases import (
+    all_send,
+    any_sends,
+    by,
+    fault,
+    kill_during_commit,
+    reads,
+    settled_reads,
+)
+from dsm_jepsen.scenarios.generators import clients, nemesis, once, phases, sleep
+
+_CRASHES = 8
+
+
+def _workload(_: Settings) -> Workload:
+    crash = phases(fault("kill-node", clients(sleep(1))), clients(reads(2)))
+    set_by_third = by(2, any_sends("H"))
+    last_writer = phases(
+        clients(set_by_third),
+        nemesis(once("start-kill-node", ["n3"])),
+        clients(reads(1)),
+        nemesis(once("stop-kill-node")),
+    )
+    main = phases(
+        clients(reads(3)),
+        clients(any_sends("J", parameters={VARIABLE: "v1"})),
+        clients(all_send("C", expect=1)),
+        clients(reads(3)),
+        *(crash for _crash in range(_CRASHES)),
+        fault("kill-node", clients(phases(any_sends("H"), reads(1), any_sends("I"), reads(1)))),
+        clients(reads(2)),
+        last_writer,
+        clients(reads(2)),
+        *(kill_during_commit(thread, "H") for thread in range(5)),
+        fault("kill-two", clients(phases(reads(1), any_sends("B")))),
+        clients(reads(2)),
+    )
+    return Workload(
+        generator=main,
+        final_generator=clients(phases(settled_reads(), any_sends("K"), reads(3))),
+        settle_s=1,
+        checkers={
+            **ensemble_checkers({"event": 5, "read": 100}, "kill-node", "kill-two"),
+            "join-equals-live": join_equals_live(web_machine()),
+            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
+        },
+    )
+
+
+SCENARIO = Scenario(
+    name="stop-start",
+    title="nodes crash and join again, also the last writer, in mid-commit and two at once (paper C.6.5)",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    nemeses=("kill-node", "kill-two"),
+    levels=LEVELS,
+)
