@@ -4,7 +4,9 @@ A nemesis is one file with one subclass, whose class line registers it by name. 
 return a ``Report``: it stands in the history as evidence. ``stop`` undoes ``start`` and is harmless when
 repeated or when nothing was started.
 
-    class KillNode(Nemesis, name="kill-node", needs=Capability.KILL): ...
+    class KillNode(Kill, name="kill-node"): ...
+
+``Kill`` and its like, in ``_processes`` and ``_links``, are bases without a name of their own.
 """
 
 from collections.abc import Iterable
@@ -43,16 +45,27 @@ class Nemesis:
     """A fault, not yet started."""
 
     name: ClassVar[str]
-    needs: ClassVar[frozenset[Capability]]
+    needs: ClassVar[frozenset[Capability]] = frozenset()
 
-    def __init_subclass__(cls, *, name: str, needs: Capability | frozenset[Capability]) -> None:
-        """Register the fault, and what a cluster must be able to do for it."""
+    def __init_subclass__(
+        cls, *, name: str | None = None, needs: Capability | frozenset[Capability] | None = None
+    ) -> None:
+        """Register the fault, and what a cluster must be able to do for it; a base of others has no name.
+
+        Raises:
+            ValueError: two faults have one name.
+        """
+        if needs is not None:
+            cls.needs = frozenset({needs}) if isinstance(needs, Capability) else needs
+        if name is None:
+            return
+        if name in NEMESES:
+            raise ValueError(f"two faults are called {name!r}: {NEMESES[name].__module__}, {cls.__module__}")
         cls.name = name
-        cls.needs = frozenset({needs}) if isinstance(needs, Capability) else needs
         NEMESES[name] = cls
 
     async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...] = ()) -> Report:
-        """Begin the fault on the wanted nodes, or else on targets drawn anew."""
+        """Begin the fault on the wanted nodes, or else on targets drawn anew; skipped while it is begun."""
         raise NotImplementedError
 
     async def stop(self, control: Control) -> Report:

@@ -1,0 +1,172 @@
+"""Faults of links: some are cut, slow or flaky until ``stop``.
+
+Proof that a fault acts is what was dropped: members of a store exchange heartbeats all the time, so
+it is seen within a second. ``Control`` mends all links at once: of partitions one acts at a time, and
+the end of any ends all, likewise of slow and flaky links.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from dsm_jepsen.env import Capability, Control, Link, Rng
+from dsm_jepsen.nemesis._base import Nemesis, Outcome, Report, report
+from dsm_jepsen.nemesis._choice import SkippedError, drawn, minority_size, store_leader
+from dsm_jepsen.nemesis._grudges import complete
+
+_DROPS_WITHIN = 20  # looks
+_LOOK_EVERY_S = 0.05
+
+_LEADER_WITHIN = 100  # looks
+_LEADER_EVERY_S = 0.1
+
+_STEADY_S = 1.0
+"""Longer than followers wait for a leader that they do not hear any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a fault will do.
+
+    Attributes:
+        links: which links it acts on.
+        nodes: which hosts it is aimed at, for the report.
+        facts: what else the report tells.
+    """
+
+    links: Sequence[Link]
+    nodes: Sequence[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class LinkFault(Nemesis):
+    """Do something to links."""
+
+    def __init__(self) -> None:
+        self._plan: Plan | None = None
+
+    async def plan(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> Plan:
+        """Decide what to do.
+
+        Raises:
+            SkippedError: it cannot be done now.
+        """
+        raise NotImplementedError
+
+    async def begin(self, control: Control, links: Sequence[Link]) -> None:
+        """Do it to these links."""
+        raise NotImplementedError
+
+    async def end(self, control: Control) -> None:
+        """Undo it for all links."""
+        raise NotImplementedError
+
+    async def look(self, control: Control, plan: Plan) -> Report:
+        """Say whether it is seen to act: whether something is dropped within a second."""
+        dropped = await _drops(control)
+        outcome = Outcome.INSTALLED if dropped else Outcome.INDETERMINATE
+        return report(outcome, plan.nodes, **plan.facts, dropped=dropped)
+
+    async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...] = ()) -> Report:
+        """Decide, act, and look whether it acts."""
+        if self._plan is not None:
+            return report(Outcome.SKIPPED, why=f"it acts already, on {', '.join(self._plan.nodes)}")
+        try:
+            plan = await self.plan(control, rng, wanted)
+        except SkippedError as skipped:
+            return report(Outcome.SKIPPED, why=str(skipped))
+        if not plan.links:
+            return report(
+                Outcome.SKIPPED, why=f"{', '.join(plan.nodes)}: there are no links for it to act on"
+            )
+        self._plan = plan
+        await self.begin(control, plan.links)
+        return await self.look(control, plan)
+
+    async def stop(self, control: Control) -> Report:
+        """Undo it; what it dropped in all is the evidence."""
+        plan = self._plan
+        if plan is None:
+            return report(Outcome.ENDED)
+        try:
+            dropped = await control.dropped()
+        finally:
+            await self.end(control)
+        self._plan = None
+        return report(Outcome.ENDED, plan.nodes, dropped=dropped)
+
+
+class Partition(LinkFault, needs=Capability.CUT):
+    """Cut links."""
+
+    async def begin(self, control: Control, links: Sequence[Link]) -> None:
+        """Cut exactly these."""
+        await control.cut(links)
+
+    async def end(self, control: Control) -> None:
+        """Mend all."""
+        await control.mend()
+
+
+class LeaderPartition(Partition):
+    """Cut a minority from the rest, with the store's leader on the side that ``in_minority`` names.
+
+    It acts if something was dropped, and the leader was seen on the right side afterwards: the same one
+    still leads the majority, or the majority has another one within ten seconds.
+    """
+
+    in_minority: ClassVar[bool]
+
+    async def plan(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> Plan:
+        """Draw sides around the leader; wanted hosts are the minority.
+
+        Raises:
+            SkippedError: nobody leads, or the wanted hosts would put the leader on the wrong side.
+        """
+        leader, size = await store_leader(control), minority_size(control.nodes)
+        others = [node for node in control.nodes if node != leader]
+        purpose = f"{self.name}/target"
+        if self.in_minority:
+            minority = wanted or (leader, *drawn(rng, others, size - 1, purpose=purpose))
+        else:
+            minority = wanted or drawn(rng, others, size, purpose=purpose)
+        majority = tuple(node for node in control.nodes if node not in minority)
+        sides = f"{', '.join(minority)} against {', '.join(majority)}"
+        if len(minority) > size:
+            raise SkippedError(f"{sides}: the former are no minority")
+        if (leader in minority) != self.in_minority:
+            raise SkippedError(f"{sides}: the leader {leader} would be on the wrong side")
+        facts = {"leader": leader, "minority": list(minority), "majority": list(majority)}
+        return Plan(links=complete(minority, majority), nodes=minority, facts=facts)
+
+    async def look(self, control: Control, plan: Plan) -> Report:
+        """Say whether links are cut and who leads the majority."""
+        dropped = await _drops(control)
+        if not self.in_minority:
+            await asyncio.sleep(_STEADY_S)
+        after = await _leader_among(control, plan.facts["majority"])
+        right = after is not None and (self.in_minority or after == plan.facts["leader"])
+        outcome = Outcome.INSTALLED if dropped and right else Outcome.INDETERMINATE
+        return report(outcome, plan.nodes, **plan.facts, leader_after=after, dropped=dropped)
+
+
+async def _drops(control: Control) -> int:
+    """How much was dropped once anything was; 0 after a second without."""
+    dropped = await control.dropped()
+    for _ in range(_DROPS_WITHIN):
+        if dropped:
+            break
+        await asyncio.sleep(_LOOK_EVERY_S)
+        dropped = await control.dropped()
+    return dropped
+
+
+async def _leader_among(control: Control, hosts: Sequence[str]) -> str | None:
+    """The first leader seen among these hosts; ``None`` if there is none for ten seconds."""
+    for _ in range(_LEADER_WITHIN):
+        leader = await control.leader()
+        if leader in hosts:
+            return leader
+        await asyncio.sleep(_LEADER_EVERY_S)
+    return None
