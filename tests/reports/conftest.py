@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from dsm_jepsen.checkers._base import Verdict
@@ -86,8 +87,7 @@ def story() -> Story:
 def isolated() -> History:
     """The paper's isolated events: eight of them, and 25 reads of five nodes after each."""
     story = Story().reads(0, 5, "a", 0)
-    path = zip("ICIKICIK", "bcdabcda", (0, 1, 4, 2, 1, 0, 2, 4), strict=True)
-    for version, (event, state, process) in enumerate(path, start=1):
+    for version, (event, state, process) in enumerate(PATH, start=1):
         at = version * 5065
         story.operation(
             at,
@@ -189,6 +189,107 @@ def crowded() -> History:
     return story.history()
 
 
+PATH = tuple(zip("ICIKICIK", "bcdabcda", (0, 1, 4, 2, 1, 0, 2, 4), strict=True))
+"""The published run of isolated events: event, state it leads to, process that sent it."""
+
+
+def sent_by_all(story: Story, at_ms: int, event: str, state: str, version: int, *, winner: int) -> None:
+    """Tell of one event sent by five processes at once: one wins, the others learn that they lost."""
+    for process, node in enumerate(NODES):
+        won = process == winner
+        story.operation(
+            at_ms,
+            process,
+            "event",
+            outcome="ok" if won else "fail",
+            ms=8 if won else 12 + process,
+            argument={"event": event},
+            value={"event": event, **context(state, version, node)} if won else None,
+            error=None if won else ["lost-race", context(state, version, node)],
+        )
+
+
+@pytest.fixture
+def parallel() -> History:
+    """The paper's parallel events: the same path, each event sent by all five nodes at once."""
+    story = Story().reads(0, 5, "a", 0)
+    for version, (event, state, process) in enumerate(PATH, start=1):
+        sent_by_all(story, version * 5065, event, state, version, winner=process)
+        story.reads(version * 5065 + 20, 5, state, version)
+    return story.history()
+
+
+@pytest.fixture
+def variables() -> History:
+    """The paper's extended variables: eight values, the nodes that took them as published."""
+    story = Story().reads(0, 5, "a", 0)
+    for version, process in enumerate((4, 1, 1, 1, 1, 3, 4, 1), start=1):
+        at, sent = version * 5065, f"v{version}"
+        asked = {"event": "J", "parameters": {"testVariable": sent}}
+        now = context("a", version, NODES[process], foo=0, testVariable=sent)
+        story.operation(at, process, "event", argument=asked, value={**asked, **now})
+        for second in range(1, 6):
+            for reader, node in enumerate(NODES):
+                story.operation(
+                    at + 20 + second * 1000 + reader * 3, reader, "read", value={**now, "node": node}
+                )
+    return story.history()
+
+
+@pytest.fixture
+def stop_start() -> History:
+    """The paper's crashes: eight nodes in turn, each started again; nothing is sent meanwhile."""
+    story = Story().reads(0, 5, "a", 0)
+    sent_by_all(story, 6000, "C", "c", 1, winner=2)
+    story.reads(6020, 4, "c", 1)
+    for started_s, node in ((21, 1), (34, 0), (46, 2), (59, 4), (72, 3), (85, 2), (97, 4), (111, 3)):
+        hit = [NODES[node]]
+        story.fault(
+            started_s * 1000 - 9500,
+            "start-kill-node",
+            {"outcome": "installed", "nodes": hit, "process": "dead"},
+        )
+        story.fault(started_s * 1000 - 4500, "stop-kill-node", {"outcome": "ended", "nodes": hit}, ms=4500)
+        story.reads(started_s * 1000 + 20, 2 if started_s < 111 else 5, "c", 1)
+    sent_by_all(story, 117_000, "K", "a", 2, winner=0)
+    story.reads(117_020, 5, "a", 2)
+    return story.history()
+
+
+def partition(errors_s: Mapping[str, tuple[float, float]], minority: Sequence[str]) -> History:
+    """Tell of the paper's partition: cut at 22 s, healed at 37 s, each node's time in error as charted."""
+    story = Story()
+    sent_by_all(story, 10_800, "C", "c", 1, winner=1)
+    sides = {"minority": list(minority), "majority": [node for node in NODES if node not in minority]}
+    cut = {"outcome": "installed", "nodes": list(minority), "dropped": 12, **sides}
+    story.fault(22_000, "start-halves", cut).fault(37_000, "stop-halves", {"outcome": "ended", "nodes": []})
+    sent_by_all(story, 139_000, "K", "a", 2, winner=3)
+    for second in range(1, 150):
+        for process, node in enumerate(NODES):
+            at = second * 1000 + 20 + process * 3
+            since, until = errors_s.get(node, (0.0, 0.0))
+            version = 0 if at < 10_900 else 1 if at < 139_100 else 2
+            now = context("aca"[version], version, node)
+            if since * 1000 <= at < until * 1000:
+                story.operation(at, process, "read", outcome="fail", error=["in-error", now])
+            else:
+                story.operation(at, process, "read", value=now)
+    return story.history()
+
+
+@pytest.fixture
+def half_1() -> History:
+    """The published partition whose leader was in the majority: errors only after the heal."""
+    return partition({"n1": (42.5, 103.0), "n3": (43.5, 103.7)}, ["n1", "n3"])
+
+
+@pytest.fixture
+def half_2() -> History:
+    """The published partition whose leader was in the minority: all five nodes were in error."""
+    spans = {"n3": (31.9, 91.8), "n2": (33.8, 99.9), "n4": (33.8, 93.9)}
+    return partition({**spans, "n5": (34.9, 95.8), "n1": (42.5, 108.0)}, ["n3", "n4"])
+
+
 @pytest.fixture
 def info() -> RunInfo:
     return RunInfo(
@@ -203,6 +304,14 @@ def info() -> RunInfo:
         started="2026-01-05T12:00:00Z",
         levels=LEVELS,
         versions={"dsm-jepsen": "0.1.0", "python": "3.11.9"},
+    )
+
+
+@pytest.fixture
+def variables_info(info: RunInfo) -> RunInfo:
+    values = tuple(f"v{number}" for number in range(1, 9))
+    return msgspec.structs.replace(
+        info, scenario="extended-variables", levels=values, variable="testVariable"
     )
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from dsm_jepsen.history import History
 from dsm_jepsen.reports import RunInfo
-from dsm_jepsen.reports.state_chart_plot import COLOURS, draw_chart, place_boxes, tick_step, tick_text
+from dsm_jepsen.reports._plot_boxes import place_boxes
+from dsm_jepsen.reports._plot_style import COLOURS
+from dsm_jepsen.reports.state_chart_plot import draw_chart, tick_step, tick_text
 from dsm_jepsen.reports.states import Event, states_over_time
 
 S = 1_000_000_000
@@ -45,7 +47,8 @@ def test_an_undisturbed_run_has_the_papers_labels_and_no_others(
     ]
     legend = [*(f"states {node}" for node in info.nodes), "events"]
     ticks = ["0", "5x10⁹", *(f"{n}x10¹⁰" for n in ("1", "1.5", "2", "2.5", "3", "3.5", "4", "4.5", "5"))]
-    assert sorted(set(found)) == sorted({*labels, *legend, *ticks, "ns", "I", "C", "K"})
+    added = ["version", *map(str, range(1, 9)), *(f"{seconds} s" for seconds in range(0, 51, 5))]
+    assert sorted(set(found)) == sorted({*labels, *legend, *ticks, "ns", "I", "C", "K", *added})
     assert [found.count(letter) for letter in "ICK"] == [4, 2, 2]
 
 
@@ -116,7 +119,7 @@ def test_boxes_with_room_have_the_papers_size() -> None:
 
 
 def test_boxes_get_smaller_before_they_disappear() -> None:
-    assert place_boxes(row_of(20, 20), 1.0) == (9.0, (True,) * 20)
+    assert place_boxes(row_of(20, 20), 1.0) == (12.0, (True,) * 20)
 
 
 def test_no_box_stands_where_most_would_cover_each_other() -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from dsm_jepsen.history import History, OpType
 from dsm_jepsen.reports import RunInfo
-from dsm_jepsen.reports.states import Event, Mark, Point, Window, states_over_time
+from dsm_jepsen.reports.faults import Window
+from dsm_jepsen.reports.states import Event, Mark, Point, states_over_time
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -86,13 +86,13 @@ def test_a_state_that_the_levels_do_not_name_gets_one_above_them(story: Any, inf
     assert states_over_time(story.history(), info).levels == ("S11", "S12", "S211", "S212", "S9")
 
 
-def test_levels_may_be_a_variables_values(story: Any, info: RunInfo) -> None:
+def test_a_chart_may_follow_a_variable(story: Any, variables_info: RunInfo) -> None:
     story.operation(50, 0, "read", value=read_value("S11", foo=0))
     asked = {"event": "J", "parameters": {"testVariable": "v2"}}
     story.operation(70, 0, "event", argument=asked, value=read_value("S11"))
     story.operation(100, 0, "read", value=read_value("S11", foo=0, testVariable="v2"))
-    chart = states_over_time(story.history(), msgspec.structs.replace(info, levels=("v1", "v2")))
-    assert (chart.subject, chart.levels) == ("variable", ("v1", "v2"))
+    chart = states_over_time(story.history(), variables_info)
+    assert (chart.subject, chart.levels) == ("variable", variables_info.levels)
     assert chart.lines["n1"] == (Point(108 * MS, 1),)
     assert chart.events[0].label == "v2"
 

@@ -12,20 +12,17 @@ from typing import NamedTuple
 from dsm_jepsen.checkers import Verdict
 from dsm_jepsen.history import History
 from dsm_jepsen.reports._base import RunInfo
+from dsm_jepsen.reports._plot_style import BLACK, COLOURS, FAULT_COLOURS, GREY, RED, WHITE
+from dsm_jepsen.reports.details import Detail, details
+from dsm_jepsen.reports.faults import fault_rows
 from dsm_jepsen.reports.operations import counts, faults, row_index, rows
-from dsm_jepsen.reports.state_chart_plot import (
-    BLACK,
-    COLOURS,
-    FAULT_COLOURS,
-    GREY,
-    PARTITION_COLOUR,
-    RED,
-    WHITE,
-)
 from dsm_jepsen.reports.summary import overall, word_of
 
 _ROWS_MAX = 10_000
 """A browser shows so many rows without trouble; more are in the history's files."""
+
+_FAULTS_MAX = 500
+"""So many steps of faults are listed apart; the rest are among the operations."""
 
 _CULPRITS_MAX = 20
 """So many culprits of one checker are linked; the rest are in ``results.json``."""
@@ -43,7 +40,6 @@ _THEMED = {
     GREY: "faint",
     RED: "invalid",
     COLOURS[0]: "purple",
-    PARTITION_COLOUR: "partition",
     **{colour: kind for kind, colour in FAULT_COLOURS.items()},
 }
 """Colours of the drawing that the page has its own for, dark or light."""
@@ -60,6 +56,7 @@ class _Finding(NamedTuple):
     anomaly: str | None
     culprits: tuple[tuple[int, int], ...]
     more: int
+    details: list[Detail]
 
 
 def write_report(
@@ -106,7 +103,9 @@ def write_report(
         left_out=sum(1 for _ in history.operations()) + sum(1 for _ in faults(history)) - len(shown),
         tones={"ok": "valid", "fail": "invalid", "info": "unknown", "open": "unknown"},
         counts=counts(history),
-        faults=sorted({pair.invoke.f for pair in faults(history)}),
+        faults=fault_rows(history, info.nodes, limit=_FAULTS_MAX),
+        faults_left_out=max(sum(1 for _ in faults(history)) - _FAULTS_MAX, 0),
+        fault_tones={"installed": "invalid", "indeterminate": "unknown", "ended": "valid"},
         seconds=f"{history[len(history) - 1].time / 1e9:.1f}" if len(history) else "0",
         events=len(history),
     )
@@ -128,6 +127,7 @@ def _finding(name: str, verdict: Verdict, history: History) -> _Finding:
         anomaly=verdict.anomaly,
         culprits=culprits[:_CULPRITS_MAX],
         more=len(culprits[_CULPRITS_MAX:]),
+        details=details(verdict.details),
     )
 
 

@@ -1,29 +1,30 @@
-"""What a chart of states over time shows, as plain data: lines of reads, events, and faults in force.
+"""What a chart of states over time shows, as plain data: lines of reads, events, commits, and faults.
 
-A node's line holds what its last good ``read`` saw until the next one. Nothing is hidden: a read that
-told nothing is a mark on its node's line, an event that was refused or whose fate is unknown stays an
-event, and a fault is a window from its start to its end. Linear in the history; no drawing here.
+A node's line holds what its last good ``read`` saw until the next one: its state, or one of its variables.
+Nothing is hidden: a read that told nothing is a mark on its node's line, an event that was refused or whose
+fate is unknown stays an event, and a fault is a window from its start to its end. Linear in the history; no
+drawing here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dsm_jepsen.history import History, Op, OpType
 from dsm_jepsen.reports._base import RunInfo
-from dsm_jepsen.reports.operations import faults
+from dsm_jepsen.reports.faults import Skip, Window, windows
 
 ERROR_LEVEL = "error"
 """The level above all states: the node said of itself that it is in error."""
 
-_CRASHES = {"kill", "kill-node"}
-"""Faults after whose end the state machine of a node has been started anew."""
+_CRASHES = {"kill", "crash"}
+"""Words of faults after whose end the state machine of a node has been started anew."""
+
+_NO_CRASH = "store"
+"""Unless this word is among them, too: then only the store's member was."""
 
 _LABEL_MAX = 12
 """Longer labels of events are cut off."""
-
-_DEPTH_MAX = 4
-"""How deep a fault's value is searched for names of nodes."""
 
 
 class Point(NamedTuple):
@@ -51,13 +52,11 @@ class Event(NamedTuple):
     outcome: str
 
 
-class Window(NamedTuple):
-    """A fault in force, from when its start began to when its end was done (ns; ``None``: never)."""
+class Commit(NamedTuple):
+    """A version of the machine, at the moment (ns) at which a client was first shown it."""
 
-    start: int
-    end: int | None
-    name: str
-    nodes: tuple[str, ...]
+    time: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +64,15 @@ class Chart:
     """All that is drawn.
 
     Attributes:
-        subject: ``states``, or ``variable`` when the levels are values of the machine's variables.
+        subject: ``states``, or ``variable`` when the levels are values of one of the machine's variables.
         nodes: names, bottom to top of the right axis.
         levels: labels, bottom to top of the left axis.
         lines: per node its points, only those at which its level changes, and the last.
         marks: reads that told nothing.
         events: in the order of their completions.
+        commits: in the order of their moments; the machine's start, version 0, is none.
         windows: faults, in the order of their starts.
+        skips: faults that were not begun.
         end: time (ns) of the history's last event.
     """
 
@@ -81,35 +82,56 @@ class Chart:
     lines: Mapping[str, tuple[Point, ...]]
     marks: tuple[Mark, ...]
     events: tuple[Event, ...]
+    commits: tuple[Commit, ...]
     windows: tuple[Window, ...]
+    skips: tuple[Skip, ...]
     end: int
 
 
 def states_over_time(history: History, info: RunInfo) -> Chart:
     """Extract the chart of a history of ``read`` and ``event`` operations and faults.
 
-    A leaf state that ``info.levels`` does not name gets a level of its own above those it names.
+    A leaf state, or a value of ``info.variable``, that ``info.levels`` does not name gets a level of its own
+    above those it names.
     """
-    reads = _completions(history, "read")
-    subject = _subject(reads, info.levels)
-    seen = [(op, _label(op, subject, info.levels)) for op in reads]
+    seen = [(op, _label(op, info.variable)) for op in _completions(history, "read")]
     levels = _levels([label for _, label in seen if label is not None], info.levels)
     lines, marks = _lines(seen, levels, info)
-    windows = tuple(sorted(_windows(history, info.nodes), key=lambda window: window.start))
+    in_force, skips = windows(history, info.nodes)
     events = [_event(op, history.partner(op.index), info) for op in _completions(history, "event")]
-    for _, end, name, nodes in windows:
-        if name in _CRASHES and end is not None:
-            events += [Event(end, node, "X", "restart") for node in nodes]
+    events += [
+        Event(window.end, node, "X", "restart")
+        for window in in_force
+        if window.end is not None and _is_crash(window.name)
+        for node in window.nodes
+    ]
     return Chart(
-        subject=subject,
+        subject="states" if info.variable is None else "variable",
         nodes=info.nodes,
         levels=levels,
         lines=lines,
         marks=marks,
         events=tuple(sorted(events)),
-        windows=windows,
+        commits=tuple(_commits(history)),
+        windows=in_force,
+        skips=skips,
         end=history[len(history) - 1].time if len(history) else 0,
     )
+
+
+def _is_crash(name: str) -> bool:
+    words = set(name.split("-"))
+    return not _CRASHES.isdisjoint(words) and _NO_CRASH not in words
+
+
+def _commits(history: History) -> Iterator[Commit]:
+    """Give every version when it was first seen, also one whose event never was acknowledged."""
+    seen = {0}
+    for op in history:
+        version = op.value.get("version") if op.type == "ok" and isinstance(op.value, Mapping) else None
+        if isinstance(version, int) and version not in seen:
+            seen.add(version)
+            yield Commit(op.time, version)
 
 
 def _completions(history: History, f: str) -> list[Op]:
@@ -130,25 +152,16 @@ def _leaf(op: Op) -> str | None:
     return str(states[-1]) if states else None
 
 
-def _variable(op: Op, levels: Sequence[str]) -> str | None:
+def _variable(op: Op, name: str) -> str | None:
     variables = op.value.get("variables") if op.type == "ok" and isinstance(op.value, Mapping) else None
-    return next((str(value) for value in (variables or {}).values() if str(value) in levels), None)
+    value = variables.get(name) if isinstance(variables, Mapping) else None
+    return None if value is None else str(value)
 
 
-def _subject(reads: Iterable[Op], levels: Sequence[str]) -> str:
-    """Tell whether the levels name states or a variable's values; states, when in doubt."""
-    variable = False
-    for op in reads:
-        if _leaf(op) in levels:
-            return "states"
-        variable = variable or _variable(op, levels) is not None
-    return "variable" if variable else "states"
-
-
-def _label(op: Op, subject: str, levels: Sequence[str]) -> str | None:
+def _label(op: Op, variable: str | None) -> str | None:
     if op.type == "fail" and isinstance(op.error, Sequence) and list(op.error[:1]) == ["in-error"]:
         return ERROR_LEVEL
-    return _leaf(op) if subject == "states" else _variable(op, levels)
+    return _leaf(op) if variable is None else _variable(op, variable)
 
 
 def _levels(seen: Sequence[str], named: Sequence[str]) -> tuple[str, ...]:
@@ -176,40 +189,10 @@ def _lines(
 
 
 def _event(op: Op, invocation: Op | None, info: RunInfo) -> Event:
-    """Label an event with its name, or with the value it set where such values are the levels."""
+    """Label an event with its name, or with the value it sets of the variable that the chart follows."""
     asked = invocation.value if invocation is not None else None
     asked = asked if isinstance(asked, Mapping) else {}
     parameters = asked.get("parameters")
-    values = parameters.values() if isinstance(parameters, Mapping) else ()
-    label = next((str(value) for value in values if str(value) in info.levels), str(asked.get("event", "?")))
+    sent = parameters.get(info.variable) if isinstance(parameters, Mapping) else None
+    label = str(asked.get("event", "?") if sent is None else sent)
     return Event(op.time, _node(op, info), label[:_LABEL_MAX], op.type)
-
-
-def _windows(history: History, nodes: Sequence[str]) -> Iterator[Window]:
-    """Give each fault's time in force; a fault that is started again meanwhile stays one."""
-    running: dict[str, Window] = {}
-    for begin, done in faults(history):
-        verb, _, name = begin.f.partition("-")
-        named = tuple(_names([begin.value, done.value if done is not None else None], nodes))
-        if verb == "start":
-            window = running.get(name, Window(begin.time, None, name, ()))
-            running[name] = window._replace(nodes=_union(window.nodes, named, nodes))
-        elif verb == "stop" and name in running and done is not None:
-            window = running.pop(name)
-            yield window._replace(end=done.time, nodes=_union(window.nodes, named, nodes))
-    yield from running.values()
-
-
-def _union(left: Sequence[str], right: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
-    return tuple(node for node in order if node in left or node in right)
-
-
-def _names(value: Any, nodes: Sequence[str], depth: int = 0) -> Iterator[str]:
-    """Find the names of nodes in a fault's value, whatever its shape."""
-    if isinstance(value, str):
-        if value in nodes:
-            yield value
-    elif depth < _DEPTH_MAX:
-        inner = value.values() if isinstance(value, Mapping) else value
-        for item in inner if isinstance(inner, Iterable) else ():
-            yield from _names(item, nodes, depth + 1)
