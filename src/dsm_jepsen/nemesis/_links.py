@@ -71,7 +71,7 @@ class LinkFault(Nemesis):
     async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...] = ()) -> Report:
         """Decide, act, and look whether it acts."""
         if self._plan is not None:
-            return report(Outcome.SKIPPED, why=f"it acts already, on {', '.join(self._plan.nodes)}")
+            return report(Outcome.SKIPPED, why=f"it acts already on {', '.join(self._plan.nodes)}")
         try:
             plan = await self.plan(control, rng, wanted)
         except SkippedError as skipped:
@@ -109,6 +109,19 @@ class Partition(LinkFault, needs=Capability.CUT):
         await control.mend()
 
 
+def cut_off(minority: Sequence[str], hosts: Sequence[str], **facts: Any) -> Plan:
+    """Plan to cut some hosts as a group from the rest.
+
+    Raises:
+        SkippedError: they are no minority.
+    """
+    majority = [host for host in hosts if host not in minority]
+    if len(minority) > minority_size(hosts):
+        raise SkippedError(f"{', '.join(minority)} are no minority: there are but {len(hosts)} hosts")
+    facts |= {"minority": list(minority), "majority": majority}
+    return Plan(links=complete(minority, majority), nodes=minority, facts=facts)
+
+
 class LeaderPartition(Partition):
     """Cut a minority from the rest, with the store's leader on the side that ``in_minority`` names.
 
@@ -131,14 +144,9 @@ class LeaderPartition(Partition):
             minority = wanted or (leader, *drawn(rng, others, size - 1, purpose=purpose))
         else:
             minority = wanted or drawn(rng, others, size, purpose=purpose)
-        majority = tuple(node for node in control.nodes if node not in minority)
-        sides = f"{', '.join(minority)} against {', '.join(majority)}"
-        if len(minority) > size:
-            raise SkippedError(f"{sides}: the former are no minority")
         if (leader in minority) != self.in_minority:
-            raise SkippedError(f"{sides}: the leader {leader} would be on the wrong side")
-        facts = {"leader": leader, "minority": list(minority), "majority": list(majority)}
-        return Plan(links=complete(minority, majority), nodes=minority, facts=facts)
+            raise SkippedError(f"{leader} leads, and would be on the wrong side of {', '.join(minority)}")
+        return cut_off(minority, control.nodes, leader=leader)
 
     async def look(self, control: Control, plan: Plan) -> Report:
         """Say whether links are cut and who leads the majority."""

@@ -53,7 +53,7 @@ class ProcessFault(Nemesis):
     async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...] = ()) -> Report:
         """Harm the processes that are up of the wanted hosts, or of hosts drawn anew."""
         if self._victims:
-            return report(Outcome.SKIPPED, why=f"it acts already, on {', '.join(self._hosts)}")
+            return report(Outcome.SKIPPED, why=f"it acts already on {', '.join(self._hosts)}")
         try:
             chosen = await self.choose(control, rng, wanted)
         except SkippedError as skipped:

@@ -6,15 +6,13 @@ Needs: CUT.
 
 from dsm_jepsen.env import Control, Rng
 from dsm_jepsen.nemesis._choice import drawn, minority_size
-from dsm_jepsen.nemesis._grudges import complete
-from dsm_jepsen.nemesis._links import Partition, Plan
+from dsm_jepsen.nemesis._links import Partition, Plan, cut_off
 
 
 class Halves(Partition, name="halves"):
-    """Cut in halves, wherever the store's leader is; wanted hosts are one side."""
+    """Cut in halves, wherever the store's leader is; wanted hosts are the minority."""
 
     async def plan(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> Plan:
         """Draw the smaller side."""
         side = wanted or drawn(rng, control.nodes, minority_size(control.nodes), purpose="halves/target")
-        rest = [node for node in control.nodes if node not in side]
-        return Plan(links=complete(side, rest), nodes=side, facts={"minority": list(side), "majority": rest})
+        return cut_off(side, control.nodes)

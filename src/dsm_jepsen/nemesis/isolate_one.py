@@ -6,8 +6,7 @@ Needs: CUT.
 
 from dsm_jepsen.env import Control, Rng
 from dsm_jepsen.nemesis._choice import drawn
-from dsm_jepsen.nemesis._grudges import complete
-from dsm_jepsen.nemesis._links import Partition, Plan
+from dsm_jepsen.nemesis._links import Partition, Plan, cut_off
 
 
 class IsolateOne(Partition, name="isolate-one"):
@@ -16,7 +15,4 @@ class IsolateOne(Partition, name="isolate-one"):
     async def plan(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> Plan:
         """Draw the host."""
         alone = wanted or drawn(rng, control.nodes, 1, purpose="isolate-one/target")
-        rest = [node for node in control.nodes if node not in alone]
-        return Plan(
-            links=complete(alone, rest), nodes=alone, facts={"minority": list(alone), "majority": rest}
-        )
+        return cut_off(alone, control.nodes)
