@@ -17,16 +17,21 @@ from dsm_jepsen import __version__
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.sim.connection import SimConnection
 from dsm_jepsen.cluster.sim.control import SimControl
+from dsm_jepsen.cluster.sim.council import ELECTION_MAX_US
 from dsm_jepsen.cluster.sim.lies import LIES
 from dsm_jepsen.cluster.sim.links import Links
 from dsm_jepsen.cluster.sim.loop import BUDGET, SimLoop
 from dsm_jepsen.cluster.sim.network import SimNetwork, Wires
 from dsm_jepsen.cluster.sim.nodes import Nodes, SimClock
 from dsm_jepsen.cluster.sim.process import Process
-from dsm_jepsen.cluster.sim.store import ELECTION_MAX_US, SimStore
+from dsm_jepsen.cluster.sim.promises import ETCD, RING_SIZE, zookeeper
+from dsm_jepsen.cluster.sim.store import SimStore
 from dsm_jepsen.env import Program, Rng, Site, Store
 
 T = TypeVar("T")
+
+STORES = ("etcd", "zookeeper")
+"""Stores that there is a model of; the first is the default."""
 
 
 class SimCluster:
@@ -39,6 +44,8 @@ class SimCluster:
     Args:
         seed: decides everything that the store, the network and the faults leave open.
         nodes: the names of the hosts.
+        store: whose promises the store keeps, a name from ``STORES``.
+        ring_size: changes of each key that a simulated ZooKeeper keeps for watches, a power of two.
         lie: the axiom that the store breaks, a name from ``LIES``; ``None`` for an honest store.
         budget: callbacks after which the simulation is given up.
     """
@@ -50,18 +57,24 @@ class SimCluster:
         *,
         seed: int | str,
         nodes: Sequence[str] = NODES,
+        store: str = STORES[0],
+        ring_size: int = RING_SIZE,
         lie: str | None = None,
         budget: int = BUDGET,
     ) -> None:
         if lie is not None and lie not in LIES:
             raise ValueError(f"the store knows no lie {lie!r}; it knows {', '.join(LIES)}")
+        if store not in STORES:
+            raise ValueError(f"there is no model of a store {store!r}; there are {', '.join(STORES)}")
+        promises = ETCD if store == "etcd" else zookeeper(ring_size)
         rng = Rng(seed)
         make_store = SimStore if lie is None else LIES[lie].store
         self.nodes = tuple(nodes)
+        self._modelled = store
         self.loop = SimLoop(budget=budget)
         self.clock = SimClock(self.loop)
         self._links = Links(rng.fork("links"))
-        self._store = make_store(self.loop, self._links, rng.fork("store"), self.nodes)
+        self._store = make_store(self.loop, self._links, rng.fork("store"), self.nodes, promises)
         self._wires = Wires(self.loop, self._links)
         self._nodes = Nodes(self._wires, self.clock, rng.fork("node"), self.connect)
         self.logs = self._nodes.logs
@@ -122,7 +135,11 @@ class SimCluster:
 
     def versions(self) -> Mapping[str, str]:
         """What it runs, component to version."""
-        return {"simulated cluster": __version__, "python": platform.python_version()}
+        return {
+            "simulated cluster": __version__,
+            "modelled store": self._modelled,
+            "python": platform.python_version(),
+        }
 
     def close(self) -> None:
         """Dispose of everything that still waits."""

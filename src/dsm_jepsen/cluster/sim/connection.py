@@ -1,5 +1,6 @@
 """A client's connection to one member of the simulated store; see ``env.Store``."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
@@ -35,6 +36,7 @@ class SimConnection:
         self.closed = False
         self._timeout_us = timeout_ms * 1_000
         self._feeds: list[Feed[Any]] = []
+        self._line: deque[Request] = deque()
 
     async def ask(
         self,
@@ -51,12 +53,30 @@ class SimConnection:
         answer = loop.create_future()
         request = Request(self.client, self.member, answer, read=read, write=write, stale_ok=stale_ok)
         timer = loop.after(self._timeout_us, self.client, give_up, answer)
-        self.store.send(request)
+        if not self.store.promises.pipelined:
+            self.store.send(request)
+        else:
+            self._line.append(request)
+            if len(self._line) == 1:
+                self.store.send(request)
         try:
             return await answer
         finally:
             timer.cancel()
             self.member.open.pop(request, None)
+            if self._line and self._line[0] is request:
+                self._next_in_line()
+
+    def _next_in_line(self) -> None:
+        """Axiom of ZooKeeper: a session is a pipeline. Send what waited, also what nobody waits for now."""
+        self._line.popleft()
+        while self._line and not self.closed:
+            request = self._line[0]
+            self.store.send(request)
+            if not request.answer.done():
+                break
+            self._line.popleft()
+            del self.member.open[request]
 
     async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
         """Read a key."""
@@ -140,4 +160,6 @@ class SimConnection:
 
 
 def _entry(key: str, value: bytes, commit: Commit) -> Entry:
-    return Entry(key=key, value=value, version=commit.position, position=commit.position)
+    version = commit.versions[0]
+    assert version is not None, "a put gives a version"
+    return Entry(key=key, value=value, version=version, position=commit.position)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dsm_jepsen.cluster.sim.members import Request
 from dsm_jepsen.cluster.sim.store import SimStore
-from dsm_jepsen.env import Change, Commit, Put, Write
+from dsm_jepsen.env import Change, Commit, Write
 
 LOST_PER_MILLE = 50
 EARLY_PER_MILLE = 100
@@ -25,9 +25,7 @@ class _LostCommits(SimStore):
     def acknowledge(self, writes: Sequence[Write]) -> Commit:
         if not self.rng.chance(LOST_PER_MILLE, purpose="lie/lost-commits"):
             return super().acknowledge(writes)
-        position = self.log.position + 1
-        versions = tuple(position if isinstance(write, Put) else None for write in writes)
-        return Commit(position=position, versions=versions)
+        return self.log.forge(writes)
 
 
 class _EarlyExpiry(SimStore):

@@ -18,6 +18,7 @@ class _Version(NamedTuple):
     position: int
     value: bytes | None
     session: str | None
+    version: int
 
 
 class Log:
@@ -26,9 +27,13 @@ class Log:
     Attributes:
         position: the last entry's revision; 0 before the first.
         compacted: changes before this revision are not given to watches any more.
+
+    Args:
+        data_versions: see ``Promises``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, data_versions: bool = False) -> None:
+        self._data_versions = data_versions
         self.position = 0
         self.compacted = 0
         self._versions: dict[str, list[_Version]] = {}
@@ -43,9 +48,26 @@ class Log:
             if write.key not in self._versions:
                 self._versions[write.key] = []
                 insort(self._keys, write.key)
-            self._versions[write.key].append(_version(self.position, write))
-        versions = tuple(self.position if isinstance(write, Put) else None for write in writes)
+            version = self._next_version(write.key, self.position)
+            self._versions[write.key].append(_version(self.position, write, version))
+        versions = tuple(
+            self._versions[write.key][-1].version if isinstance(write, Put) else None for write in writes
+        )
         return Commit(position=self.position, versions=versions)
+
+    def forge(self, writes: Sequence[Write]) -> Commit:
+        """Tell what ``append`` would, and add nothing."""
+        position = self.position + 1
+        versions = tuple(
+            self._next_version(write.key, position) if isinstance(write, Put) else None for write in writes
+        )
+        return Commit(position=position, versions=versions)
+
+    def _next_version(self, key: str, position: int) -> int:
+        if not self._data_versions:
+            return position
+        entry = self.entry(key)
+        return 0 if entry is None else entry.version + 1
 
     def entry(self, key: str, *, at: int | None = None) -> Entry | None:
         """Read a key as of an entry, by default the last."""
@@ -60,7 +82,7 @@ class Log:
             last = versions[place - 1]
         if last.value is None:
             return None
-        return Entry(key=key, value=last.value, version=last.position, position=last.position)
+        return Entry(key=key, value=last.value, version=last.version, position=last.position)
 
     def entries(self, prefix: str, *, at: int) -> tuple[Entry, ...]:
         """Read all keys below a prefix as of an entry, in the order of their names."""
@@ -80,6 +102,12 @@ class Log:
         end = bisect_right(versions, upto, key=_position)
         return [_change(key, version) for version in versions[start:end]]
 
+    def before(self, key: str, count: int, *, upto: int) -> int:
+        """Find the change before the last ``count`` ones of a key up to an entry; 0 if there is none."""
+        versions = self._versions.get(key, [])
+        place = bisect_right(versions, upto, key=_position) - count
+        return versions[place - 1].position if place > 0 else 0
+
     def session_of(self, key: str) -> str | None:
         """The session that a key is bound to now."""
         versions = self._versions.get(key)
@@ -90,15 +118,16 @@ def _position(version: _Version) -> int:
     return version.position
 
 
-def _version(position: int, write: Write) -> _Version:
+def _version(position: int, write: Write, version: int) -> _Version:
     if isinstance(write, Delete):
-        return _Version(position, None, None)
-    return _Version(position, write.value, write.session.id if write.session is not None else None)
+        return _Version(position, None, None, version)
+    session = write.session.id if write.session is not None else None
+    return _Version(position, write.value, session, version)
 
 
 def _change(key: str, version: _Version) -> Change:
     position = version.position
     if version.value is None:
         return Change(key=key, entry=None, position=position)
-    entry = Entry(key=key, value=version.value, version=position, position=position)
+    entry = Entry(key=key, value=version.value, version=version.version, position=position)
     return Change(key=key, entry=entry, position=position)

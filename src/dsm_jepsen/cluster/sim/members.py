@@ -8,6 +8,8 @@ from dsm_jepsen.cluster.sim.links import place
 from dsm_jepsen.cluster.sim.process import Process, SimFuture, State
 from dsm_jepsen.env import Role
 
+KNOCKING_MAX = 1_000
+
 
 class Request:
     """What a client asks of its member.
@@ -50,6 +52,7 @@ class Member:
         name: its place, such as ``n1/store``.
         process: its present incarnation.
         follows: whether entries reach it from a leader with a quorum.
+        serves: whether it takes requests; else they wait in ``knocking``, the oldest ones being forgotten.
         open: requests that arrived and were not answered; they break when it dies.
         waiting: requests whose entry it cannot apply before it follows again.
     """
@@ -59,6 +62,8 @@ class Member:
         self.name = place(host, Role.STORE)
         self.process = process
         self.follows = False
+        self.serves = True
+        self.knocking: deque[Request] = deque(maxlen=KNOCKING_MAX)
         self.open: dict[Request, None] = {}
         self.waiting: list[tuple[Request, int]] = []
         self._applied = 0

@@ -53,7 +53,7 @@ class Leases:
 
     def grant(self, session: str, ttl_us: int) -> None:
         """Begin a session."""
-        lease = _Lease(ttl_us, self._store.loop.now_us + self._store.lease_us(ttl_us))
+        lease = _Lease(ttl_us, self._deadline_us(ttl_us))
         self._leases[session] = lease
         self._guard(session, lease)
 
@@ -66,7 +66,11 @@ class Leases:
         lease = self._leases.get(session)
         if lease is None:
             raise SessionLostError("session-lost", session)
-        lease.deadline_us = self._store.loop.now_us + self._store.lease_us(lease.ttl_us)
+        lease.deadline_us = self._deadline_us(lease.ttl_us)
+
+    def _deadline_us(self, ttl_us: int) -> int:
+        tick_us = self._store.promises.tick_us
+        return -(-(self._store.loop.now_us + self._store.lease_us(ttl_us)) // tick_us) * tick_us
 
     def renew_all(self) -> None:
         """Give every session its whole ttl, as a new leader does that cannot know of renewals."""

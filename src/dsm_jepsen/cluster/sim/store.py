@@ -13,20 +13,22 @@ It knows everything and decides, by draws, whatever those promises leave open. T
    even by a restart. A stale read sees its member's prefix, with or without a quorum. A client's write
    is answered when its own member has applied it.
 6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
-7. *Leaders.* One that lost its majority is replaced within an election time-out, if some member sees
-   a majority.
+7. *Leaders.* One that lost its majority is replaced in time.
 
-Sessions and watches have their axioms beside them.
+Leaders, sessions and watches have their axioms beside them; what kinds of stores promise differently is in
+``promises.py``.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dsm_jepsen.cluster.sim.council import Council
 from dsm_jepsen.cluster.sim.links import Links
 from dsm_jepsen.cluster.sim.log import Log
 from dsm_jepsen.cluster.sim.loop import SimLoop
 from dsm_jepsen.cluster.sim.members import Member, Request
 from dsm_jepsen.cluster.sim.process import Process, State
+from dsm_jepsen.cluster.sim.promises import Promises
 from dsm_jepsen.cluster.sim.sessions import Leases
 from dsm_jepsen.cluster.sim.watches import Feeds
 from dsm_jepsen.env import (
@@ -42,38 +44,39 @@ from dsm_jepsen.env import (
     Write,
 )
 
-ELECTION_MIN_US = 1_000_000
-ELECTION_MAX_US = 1_500_000
-QUORUM_MIN_US = 400
-QUORUM_MAX_US = 2_000
-APPLY_MIN_US = 100
-APPLY_MAX_US = 1_000
-APPLY_SLOW_PER_MILLE = 10
-APPLY_SLOW_MAX_US = 50_000
 KEPT_PER_MILLE = 500
 
 
 class SimStore:
     """All members, their log and their leader."""
 
-    def __init__(self, loop: SimLoop, links: Links, rng: Rng, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, loop: SimLoop, links: Links, rng: Rng, hosts: Sequence[str], promises: Promises
+    ) -> None:
         self.loop = loop
         self.links = links
         self.rng = rng
-        self.log = Log()
-        self.members = {host: Member(host, loop.process(f"{host}/store")) for host in hosts}
+        self.promises = promises
+        self.log = Log(data_versions=promises.data_versions)
         self.leases = Leases(self)
         self.feeds = Feeds()
-        self.quorum = False
-        self._leader: Member | None = None
-        self._electing = False
+        self._council = Council(loop, links, rng, hosts)
+        self.members = self._council.members
+        for member in self.members.values():
+            member.serves = promises.alone_us is None
         self._pending: dict[Request, None] = {}
         self._limbo: list[Request] = []
 
     @property
     def leader(self) -> str | None:
         """The host of the member that leads and holds a majority."""
-        return self._leader.host if self._leader is not None and self.quorum else None
+        council = self._council
+        return council.leader.host if council.leader is not None and council.quorum else None
+
+    @property
+    def quorum(self) -> bool:
+        """Whether a leader holds a majority."""
+        return self._council.quorum
 
     # The way of a request.
 
@@ -131,8 +134,10 @@ class SimStore:
         return not request.stale_ok
 
     def _receive(self, request: Request) -> None:
-        member, leader = request.member, self._leader
-        if request.read is not None and not self.needs_leader(request):
+        member, leader = request.member, self._council.leader
+        if not member.serves:
+            member.knocking.append(request)
+        elif request.read is not None and not self.needs_leader(request):
             self._answer(request, request.read(member.applied(self.loop.now_us)))
         elif leader is member:
             self._propose(request, leader)
@@ -141,27 +146,15 @@ class SimStore:
             self.loop.after(delay_us, self.loop.harness, self._propose, request, leader)
 
     def _propose(self, request: Request, leader: Member) -> None:
-        if leader is not self._leader or leader.process.state is State.DEAD:
+        if leader is not self._council.leader or leader.process.state is State.DEAD:
             return
         if leader is not request.member and not self.links.passes(request.member.name, leader.name):
             return
         if self.quorum:
             self._pending[request] = None
-            self.loop.after(self._quorum_us(leader), self.loop.harness, self._take_effect, request)
+            self.loop.after(self._council.round_us(leader), self.loop.harness, self._take_effect, request)
         elif request.write is not None:
             self._limbo.append(request)
-
-    def _quorum_us(self, leader: Member) -> int:
-        """Draw how long a majority takes to know a request: as long as the slowest member that is needed."""
-        delay_us = self.rng.between(QUORUM_MIN_US, QUORUM_MAX_US, purpose="quorum")
-        if not self.links.impaired():
-            return delay_us
-        rounds = sorted(
-            self.links.stream_us(leader.name, other.name) + self.links.stream_us(other.name, leader.name)
-            for other in self.members.values()
-            if other is not leader and self._joined(leader, other)
-        )
-        return delay_us + max(rounds[: len(self.members) // 2], default=0)
 
     def _take_effect(self, request: Request) -> None:
         if request not in self._pending:
@@ -212,7 +205,7 @@ class SimStore:
         if commit.position > before:
             for member in self.members.values():
                 if member.follows:
-                    member.expect(self._apply_us(member), commit.position)
+                    member.expect(self._council.apply_us(member), commit.position)
             self.feeds.notice(writes, commit.position)
         return commit
 
@@ -243,23 +236,27 @@ class SimStore:
         """What a watch is given of a key's changes (all of them, in order)."""
         return self.log.changes(key, after=after, upto=upto)
 
+    def dropped(self, key: str, *, upto: int) -> int:
+        """The position up to which a key's changes are gone for who has read none, as seen at a position."""
+        gone = self.log.compacted - 1
+        size = self.promises.ring_size
+        if size is not None:
+            gone = max(gone, self.log.before(key, size, upto=upto))
+        return gone
+
     def compact(self, position: int) -> None:
         """Give changes before this position to no watch any more."""
         if not 0 <= position <= self.log.position:
             raise ValueError(f"cannot compact at {position}; the log has 0 to {self.log.position}")
         self.log.compacted = max(position, self.log.compacted)
 
-    # Members, majorities and leaders.
+    # What happens to members.
 
     def kill(self, host: str) -> None:
         """End a member; its open requests break."""
         member = self.members[host]
         member.process.kill()
-        for request in member.open:
-            # Indefinite: the request may be at the leader already.
-            self._send_back(request, IndefiniteError("connection-reset"))
-        member.open.clear()
-        member.waiting.clear()
+        self._disconnect(member)
         self.review()
 
     def restart(self, host: str) -> None:
@@ -267,6 +264,7 @@ class SimStore:
         member = self.members[host]
         if member.process.state is State.DEAD:
             member.process = self.loop.process(member.name)
+            member.serves = self.promises.alone_us is None
             self.review()
 
     def pause(self, host: str) -> None:
@@ -285,63 +283,59 @@ class SimStore:
 
     def review(self) -> None:
         """Find out what changed after members or links did: who follows, who may lead."""
-        leader, had_quorum = self._leader, self.quorum
-        self.quorum = leader is not None and self._sees_majority(leader)
-        if not self.quorum:
+        council = self._council
+        had_quorum = council.quorum
+        council.count()
+        if not council.quorum:
             self._limbo.extend(request for request in self._pending if request.write is not None)
             self._pending.clear()
         for member in self.members.values():
-            if self.quorum and leader is not None and self._joined(leader, member):
+            if not council.reaches(member):
+                self._part(member)
+            elif not member.follows:
                 self._follow(member)
-            else:
-                member.lose_leader(self.loop.now_us)
-        if self.quorum and not had_quorum:
+        if council.quorum and not had_quorum:
             self._leave_limbo()
             self.leases.check_all()
         self.feeds.review()
-        if not self.quorum and not self._electing and self._candidates():
-            self._electing = True
-            delay_us = self.rng.between(ELECTION_MIN_US, ELECTION_MAX_US, purpose="election/time-out")
-            self.loop.after(delay_us, self.loop.harness, self._elect)
+        council.elect(self._lead)
 
-    def _elect(self) -> None:
-        self._electing = False
-        candidates = self._candidates()
-        if not self.quorum and candidates:
-            self._leader = self.rng.choice(candidates, purpose="election/leader")
-            self.leases.renew_all()
-            self.review()
-
-    def _candidates(self) -> list[Member]:
-        return [member for member in self.members.values() if self._sees_majority(member)]
-
-    def _sees_majority(self, member: Member) -> bool:
-        seen = sum(self._joined(member, other) for other in self.members.values())
-        return 2 * seen > len(self.members)
-
-    def _joined(self, one: Member, other: Member) -> bool:
-        return one.up and other.up and self.links.joins(one.name, other.name)
+    def _lead(self) -> None:
+        """A new leader was found."""
+        self.leases.renew_all()
+        self.review()
 
     def _follow(self, member: Member) -> None:
-        if member.follows:
-            return
-        member.follows = True
-        member.expect(self._apply_us(member), self.log.position)
+        member.follows = member.serves = True
+        member.expect(self._council.apply_us(member), self.log.position)
         waiting, member.waiting = member.waiting, []
         for request, position in waiting:
             self._answer_once_applied(request, position)
+        while member.knocking:
+            self._receive(member.knocking.popleft())
 
-    def _apply_us(self, member: Member) -> int:
-        """Draw when a member applies an entry that is committed now; the leader does at once."""
-        now_us = self.loop.now_us
-        if self._leader is None or member is self._leader:
-            return now_us
-        if self.links.impaired():
-            now_us += self.links.stream_us(self._leader.name, member.name)
-        purpose = member.name
-        if self.rng.chance(APPLY_SLOW_PER_MILLE, purpose=purpose):
-            return now_us + self.rng.between(APPLY_MAX_US, APPLY_SLOW_MAX_US, purpose=purpose)
-        return now_us + self.rng.between(APPLY_MIN_US, APPLY_MAX_US, purpose=purpose)
+    def _part(self, member: Member) -> None:
+        """Leave a member with what it has applied."""
+        alone_us = self.promises.alone_us
+        if member.follows and alone_us is not None:
+            delay_us = self.rng.between(0, alone_us, purpose=f"{member.name}/alone")
+            self.loop.after(delay_us, member.process, self._close, member)
+        member.lose_leader(self.loop.now_us)
+
+    def _close(self, member: Member) -> None:
+        """Axiom of ZooKeeper: a member without a leader closes."""
+        if member.serves and not member.follows:
+            member.serves = False
+            self._disconnect(member)
+            self.feeds.review()
+
+    def _disconnect(self, member: Member) -> None:
+        for request in member.open:
+            # Indefinite: the request may be at the leader already.
+            self._send_back(request, IndefiniteError("connection-reset"))
+        member.open.clear()
+        member.waiting.clear()
+        member.knocking.clear()
 
     def _leave_limbo(self) -> None:
         limbo, self._limbo = self._limbo, []

@@ -3,7 +3,8 @@
 Axiom: *a watch gives a gap-free prefix of its key's changes*, in order, from what its member has
 applied, with a delay without bound. It may break at any time: surely when the member dies, a
 link to it is cut or a piece of news is lost, seldom for no reason at all. Changes before ``compact``'s
-position are not given any more; whoever had not read them is told so.
+position are not given any more, nor are those that a ring has written over; whoever had not read them is
+told so.
 """
 
 import asyncio
@@ -125,7 +126,7 @@ class Feed(Generic[T]):
         store, client, member = self._store, self._client, self._member
         if self._broken:
             return
-        if member.process.state is State.DEAD:
+        if member.process.state is State.DEAD or not member.serves:
             self._break_after(store.links.delay_us(member.name, client.name))
         elif not store.links.joins(client.name, member.name):
             self._lose()
@@ -204,16 +205,18 @@ class SimWatch(Feed[Change]):
             super()._begin()
 
     def _take(self, prefix: int) -> None:
-        log = self._store.log
-        if log.changes(self.path, after=self._after, upto=log.compacted - 1):
-            self._end(_compacted(log.compacted))
+        store, key = self._store, self.path
+        dropped = store.dropped(key, upto=prefix)
+        if store.log.changes(key, after=self._after, upto=dropped):
+            self._end(_compacted(dropped + 1))
             return
-        changes = self._store.changes(self.path, after=self._after, upto=prefix)
-        self._buffer.extend(changes[:BUFFER_MAX])
-        self._full = len(changes) > BUFFER_MAX or len(self._buffer) >= BUFFER_MAX
+        changes = store.changes(key, after=self._after, upto=prefix)
+        buffer_max = store.promises.ring_size or BUFFER_MAX
+        self._buffer.extend(changes[:buffer_max])
+        self._full = len(changes) > buffer_max or len(self._buffer) >= buffer_max
         self._after = max(self._after, prefix)
-        if len(changes) > BUFFER_MAX:
-            self._after = changes[BUFFER_MAX - 1].position
+        if len(changes) > buffer_max:
+            self._after = changes[buffer_max - 1].position
 
 
 class SimHints(Feed[None]):
