@@ -92,6 +92,26 @@ def test_the_page_tells_how_to_run_it_again(page: str) -> None:
     assert "dsm-jepsen run isolated-events --seed 348" in Page(page).texts["code"]
 
 
+def test_faults_are_listed_with_outcome_and_evidence(half_1: History, info: RunInfo, tmp_path: Path) -> None:
+    page = write_report(tmp_path, half_1, info, {}, chart=None).read_text()
+    listed = page[page.index('id="faults"') : page.index('id="operations"')]
+    assert re.findall(r'<td class="tag \w+">(\w+)', listed) == ["installed", "ended"]
+    assert "dropped: 12; majority: n2 n4 n5; minority: n1 n3" in listed
+
+
+def test_a_run_without_faults_lists_none(isolated: History, info: RunInfo, tmp_path: Path) -> None:
+    assert 'id="faults"' not in write_report(tmp_path, isolated, info, {}, chart=None).read_text()
+
+
+def test_a_verdicts_numbers_are_shown_and_the_rest_can_be_unfolded(info: RunInfo, tmp_path: Path) -> None:
+    found = {"noticed_ms": {"p50": 2900, "max": 3100}, "order": [{"index": 3}]}
+    verdict = Verdict(valid=True, because="", details=found)
+    page = write_report(tmp_path, History(), info, {"minority-refuses": verdict}, chart=None).read_text()
+    shown, _, folded = page.partition("<details>")
+    assert "p50 2,900 ms, max 3,100 ms" in shown
+    assert "[{&#34;index&#34;:3}]" in folded
+
+
 def test_every_operation_and_fault_has_a_row(page: str, disturbed: History) -> None:
     faults = len(list(disturbed.nemesis())) // 2
     assert len(re.findall(r'<tr id="op-', page)) == len(list(disturbed.operations())) + faults

@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
@@ -68,7 +69,68 @@ def test_what_disturbed_a_run_is_drawn_and_named(
     assert label in texts(svg)
 
 
-@pytest.mark.parametrize("story", ["isolated", "disturbed", "crowded"])
+@pytest.mark.parametrize(
+    ("story", "left", "right", "series", "boxes"),
+    [
+        ("parallel", "states in nodes", "events via nodes", "events", {"I": 20, "C": 10, "K": 10}),
+        (
+            "variables",
+            "variable in nodes",
+            "variable via nodes",
+            "variables",
+            {f"v{number}": 2 for number in range(1, 9)},  # once in a box, once at the left axis
+        ),
+        ("stop_start", "states in nodes", "crash/start in nodes", "X crash", {"X": 8, "C": 5, "K": 5}),
+        ("half_1", "states in nodes", "events via nodes", "events", {"C": 5, "K": 5, "error": 1}),
+        ("half_2", "states in nodes", "events via nodes", "events", {"C": 5, "K": 5, "error": 1}),
+    ],
+)
+def test_the_published_runs_have_the_published_labels_and_boxes(
+    *,
+    story: str,
+    left: str,
+    right: str,
+    series: str,
+    boxes: dict[str, int],
+    info: RunInfo,
+    variables_info: RunInfo,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    about = variables_info if story == "variables" else info
+    _, svg = draw_chart(states_over_time(request.getfixturevalue(story), about), tmp_path)
+    found = texts(svg)
+    assert {left, right, series} <= set(found)
+    assert {label: found.count(label) for label in boxes} == boxes
+
+
+def test_a_cut_is_named_with_its_sides_and_how_long_it_lasted(
+    half_1: History, info: RunInfo, tmp_path: Path
+) -> None:
+    _, svg = draw_chart(states_over_time(half_1, info), tmp_path)
+    assert "halves: n1 n3 | n2 n4 n5, healed after 15 s" in texts(svg)
+
+
+def test_faults_that_are_too_close_for_their_names_are_told_apart_by_their_nodes(
+    stop_start: History, info: RunInfo, tmp_path: Path
+) -> None:
+    _, svg = draw_chart(states_over_time(stop_start, info), tmp_path)
+    above = texts(svg)
+    assert [above.count(node) for node in info.nodes] == [2, 2, 3, 3, 3]  # each once at the right axis
+
+
+@pytest.mark.parametrize(
+    ("outcome", "label"), [("indeterminate", "fault unseen"), ("skipped", "fault skipped")]
+)
+def test_faults_that_were_not_seen_to_act_are_told_from_those_that_were(
+    outcome: str, label: str, story: Any, info: RunInfo, tmp_path: Path
+) -> None:
+    story.fault(1000, "start-kill", {"outcome": outcome, "nodes": ["n1"]}).reads(1000, 3, "a", 0)
+    _, svg = draw_chart(states_over_time(story.history(), info), tmp_path)
+    assert label in texts(svg)
+
+
+@pytest.mark.parametrize("story", ["isolated", "parallel", "half_1", "disturbed", "crowded"])
 def test_the_same_history_gives_the_same_bytes(
     story: str, info: RunInfo, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

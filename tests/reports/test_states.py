@@ -6,8 +6,7 @@ import pytest
 
 from dsm_jepsen.history import History, OpType
 from dsm_jepsen.reports import RunInfo
-from dsm_jepsen.reports.faults import Window
-from dsm_jepsen.reports.states import Event, Mark, Point, states_over_time
+from dsm_jepsen.reports.states import Commit, Event, Mark, Point, states_over_time
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -97,25 +96,9 @@ def test_a_chart_may_follow_a_variable(story: Any, variables_info: RunInfo) -> N
     assert chart.events[0].label == "v2"
 
 
-@pytest.mark.parametrize("value", [["n3", "n4"], {"nodes": ["n4", "n3"]}, {"cut": [["n3"], ["n4"]]}])
-def test_a_fault_is_in_force_from_its_start_to_its_end(story: Any, info: RunInfo, value: Any) -> None:
-    story.fault(1000, "start-halves", value, ms=20).fault(5000, "stop-halves", value, ms=30)
-    assert states_over_time(story.history(), info).windows == (
-        Window(1 * S, 5 * S + 30 * MS, "halves", ("n3", "n4")),
-    )
-
-
-def test_a_heal_long_after_the_end_does_not_stretch_a_fault(story: Any, info: RunInfo) -> None:
-    story.fault(1000, "start-kill", ["n1"]).fault(2000, "stop-kill", ["n1"]).fault(9000, "stop-kill", [])
-    assert [window.end for window in states_over_time(story.history(), info).windows] == [2020 * MS]
-
-
-def test_a_fault_that_was_never_ended_has_no_end(story: Any, info: RunInfo) -> None:
-    story.fault(1000, "start-pause", ["n2"])
-    assert states_over_time(story.history(), info).windows == (Window(1 * S, None, "pause", ("n2",)),)
-
-
-@pytest.mark.parametrize(("name", "crosses"), [("kill", 1), ("kill-node", 1), ("halves", 0)])
+@pytest.mark.parametrize(
+    ("name", "crosses"), [("kill", 1), ("kill-node", 1), ("crash-all", 1), ("kill-store", 0), ("halves", 0)]
+)
 def test_a_node_started_anew_is_crossed_at_the_end_of_its_restart(
     story: Any, info: RunInfo, name: str, crosses: int
 ) -> None:
@@ -128,3 +111,69 @@ def test_an_empty_history_has_an_empty_chart(info: RunInfo) -> None:
     chart = states_over_time(History(), info)
     assert (chart.end, chart.events, chart.windows, chart.marks) == (0, (), (), ())
     assert set(chart.lines.values()) == {()}
+
+
+def steps(line: tuple[Point, ...]) -> list[int]:
+    """The levels a line goes through."""
+    return [point.level for i, point in enumerate(line) if i == 0 or point.level != line[i - 1].level]
+
+
+def test_parallel_events_are_columns_of_five_of_which_one_took_effect(
+    parallel: History, info: RunInfo
+) -> None:
+    chart = states_over_time(parallel, info)
+    columns = [sorted(chart.events)[i : i + 5] for i in range(0, 40, 5)]
+    assert len(chart.events) == 40
+    for column in columns:
+        assert sorted(event.node for event in column) == list(info.nodes)
+        assert len({event.label for event in column}) == 1
+        assert [event.outcome for event in column].count("ok") == 1
+    winners = [event.node for column in columns for event in column if event.outcome == "ok"]
+    assert winners == ["n1", "n2", "n5", "n3", "n2", "n1", "n3", "n5"]
+
+
+def test_eight_values_are_one_staircase_that_begins_after_the_first(
+    variables: History, variables_info: RunInfo
+) -> None:
+    chart = states_over_time(variables, variables_info)
+    for node in variables_info.nodes:
+        assert steps(chart.lines[node]) == list(range(8))
+        assert chart.lines[node][0].time > 5 * S
+    assert [f"{event.label} {event.node}" for event in chart.events] == [
+        "v1 n5", "v2 n2", "v3 n2", "v4 n2", "v5 n2", "v6 n4", "v7 n5", "v8 n2",
+    ]  # fmt: skip
+
+
+def test_eight_restarts_are_crossed_where_and_when_they_were_published(
+    stop_start: History, info: RunInfo
+) -> None:
+    chart = states_over_time(stop_start, info)
+    assert [(event.time // S, event.node) for event in chart.events if event.label == "X"] == [
+        (21, "n2"), (34, "n1"), (46, "n3"), (59, "n5"), (72, "n4"), (85, "n3"), (97, "n5"), (111, "n4"),
+    ]  # fmt: skip
+    assert {tuple(steps(line)) for line in chart.lines.values()} == {(0, 2, 0)}
+
+
+def test_half_1_is_in_error_on_two_nodes_and_only_after_the_heal(half_1: History, info: RunInfo) -> None:
+    chart = states_over_time(half_1, info)
+    (cut,) = chart.windows
+    error = chart.levels.index("error")
+    assert [node for node, line in chart.lines.items() if error in steps(line)] == ["n1", "n3"]
+    assert cut.end is not None
+    assert all(p.time > cut.end for line in chart.lines.values() for p in line if p.level == error)
+    assert cut.sides == (("n1", "n3"), ("n2", "n4", "n5"))
+
+
+def test_half_2_is_in_error_on_all_nodes_which_all_come_back(half_2: History, info: RunInfo) -> None:
+    chart = states_over_time(half_2, info)
+    error = chart.levels.index("error")
+    assert {tuple(steps(line)) for line in chart.lines.values()} == {(0, 2, error, 2, 0)}
+
+
+def test_a_version_is_dated_by_whoever_is_shown_it_first(story: Any, info: RunInfo) -> None:
+    story.operation(100, 0, "read", value={**read_value("S11"), "version": 0})
+    story.operation(200, 0, "event", value={**read_value("S12"), "version": 1})
+    story.operation(300, 1, "read", value={**read_value("S12"), "version": 1})
+    story.operation(400, 2, "event", outcome="info", error=["timeout", None])
+    story.operation(500, 1, "read", value={**read_value("S12"), "version": 2})
+    assert states_over_time(story.history(), info).commits == (Commit(208 * MS, 1), Commit(508 * MS, 2))

@@ -44,10 +44,7 @@ def draw_windows(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns:
         for moment in (window.start, window.end):
             if moment is not None:
                 axes.axvline(moment, color=colour, linewidth=0.8, linestyle="--", zorder=0.4)
-        name = window.name if window.seen else f"{window.name}, unseen"
-        legend[name] = Patch(
-            facecolor=colour if window.seen else "none", edgecolor=colour, hatch=hatch, linewidth=0.8
-        )
+        legend[window.name] = Patch(facecolor=colour, linewidth=0)
         for node in window.nodes:
             row = (chart.nodes.index(node) + 0.5) / len(chart.nodes)
             axes.plot(
@@ -59,6 +56,8 @@ def draw_windows(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns:
                 solid_capstyle="butt",
                 zorder=0.5,
             )
+    if not all(window.seen for window in chart.windows):
+        legend["fault unseen"] = Patch(facecolor="none", edgecolor=GREY, hatch="////", linewidth=0.8)
     _name_windows(axes, chart, px_per_ns)
 
 
