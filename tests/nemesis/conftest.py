@@ -7,7 +7,7 @@ import asyncio
 import functools
 import inspect
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,30 @@ Works = tuple[frozenset[str], frozenset[str]]
 """The hosts whose node answers linearizable reads, and those whose store member takes writes."""
 
 WITHIN_S = 60
+
+WHO_WORKS = {
+    "bridge": ({3, 5}, {3, 5}),
+    "crash-all": ({0}, {5}),
+    "crash-everything": ({0}, {0}),
+    "flaky-links": ({5}, {5}),
+    "halves": ({3}, {3}),
+    "isolate-one": ({4}, {4}),
+    "kill-both": ({4}, {4}),
+    "kill-node": ({4}, {5}),
+    "kill-store": ({4}, {4}),
+    "kill-store-leader": ({4}, {4}),
+    "kill-two": ({3}, {5}),
+    "leader-in-majority": ({3}, {3}),
+    "leader-in-minority": ({3}, {3}),
+    "majorities-ring": ({3}, {3}),
+    "one-way": ({4}, {4}),
+    "pause-node": ({4}, {5}),
+    "pause-store-leader": ({4}, {4}),
+    "session-expiry": ({4}, {5}),
+    "slow-links": ({5}, {5}),
+    "store-cut": ({4}, {5}),
+}
+"""While a fault acts: how many nodes, and how many members of the store."""
 
 
 class Ward:
@@ -109,6 +133,12 @@ def _as_expected(seen: Works | None, nodes: set[str] | None, stores: set[str] | 
 
 
 Wards = Callable[[int | str], Ward]
+
+
+@pytest.fixture
+def who_works() -> Mapping[str, tuple[set[int], set[int]]]:
+    """How many nodes and how many members of the store still work while a fault acts, by its name."""
+    return WHO_WORKS
 
 
 @pytest.fixture
