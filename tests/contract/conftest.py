@@ -1,8 +1,9 @@
 """Worlds: what the contract of a store is tried on. One text, run on virtual or on real time.
 
-``--world simulated`` (the default), ``--world etcd-aetcd`` or ``--world etcd-etcd3``. A test is an
-``async def`` that takes the fixture ``world``; the world runs it on its own kind of loop. With
-``--lie watch-gaps``, say, the simulated store breaks that promise, and some test must fail.
+``--world simulated`` (the default, a model of etcd), ``--world simulated-zookeeper``, ``--world etcd-aetcd``
+or ``--world etcd-etcd3``. A test is an ``async def`` that takes the fixture ``world``; the world runs it
+on its own kind of loop. With ``--lie watch-gaps``, say, a simulated store breaks that promise, and some
+test must fail.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ from dsm_jepsen.env import OutcomeError, RefusedError, Role, Store
 QUORUM = ("n3", "n4", "n5")
 """Members without which the others are a minority."""
 
+RING_SIZE = 1024
+"""Changes that a ring keeps; slow readers of this suite are some hundreds behind."""
+
 Story = Coroutine[Any, Any, None]
 
 
@@ -41,6 +45,7 @@ class World:
         self._forget = forget
         self._open: list[Store] = []
         self.compacted = False
+        self.closes = False  # whether a member without a leader stops serving, as ZooKeeper's do
 
     def run(self, story: Story) -> None:
         """Run a test to its end and close its connections."""
@@ -103,10 +108,11 @@ async def _answers(store: Store) -> bool:
 
 
 @contextmanager
-def simulated(lie: str | None, seed: str) -> Iterator[World]:
+def simulated(store: str, lie: str | None, seed: str) -> Iterator[World]:
     """Give a simulated world, whose store may break one of its promises."""
-    with SimCluster(seed=seed, lie=lie) as cluster:
+    with SimCluster(seed=seed, lie=lie, store=store, ring_size=RING_SIZE) as cluster:
         world = World(cluster, turn=cluster.run, forget=cluster.compact)
+        world.closes = store == "zookeeper"
         world.run(world.start())
         yield world
 
@@ -142,7 +148,7 @@ def etcd(client: str, run_folder: Path) -> Iterator[World]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--world``."""
-    worlds = ("simulated", "etcd-aetcd", "etcd-etcd3")
+    worlds = ("simulated", "simulated-zookeeper", "etcd-aetcd", "etcd-etcd3")
     parser.addoption("--world", default=worlds[0], choices=worlds, help="the store to try the contract on")
     parser.addoption("--lie", choices=LIES, help="the promise that the simulated store breaks")
 
@@ -166,8 +172,9 @@ def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """Give worlds with all members up: a new one for each seed, or real etcd again and again."""
     # The options are unknown where pytest was started above this folder.
     name = str(request.config.getoption("--world", "simulated"))
-    if name == "simulated":
-        yield functools.partial(simulated, request.config.getoption("--lie", None))
+    if name.startswith("simulated"):
+        store = name.removeprefix("simulated").removeprefix("-") or "etcd"
+        yield functools.partial(simulated, store, request.config.getoption("--lie", None))
         return
 
     with ExitStack() as stack:

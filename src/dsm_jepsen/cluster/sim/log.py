@@ -29,11 +29,11 @@ class Log:
         compacted: changes before this revision are not given to watches any more.
 
     Args:
-        data_versions: see ``Promises``.
+        numbered: see ``Promises``.
     """
 
-    def __init__(self, *, data_versions: bool = False) -> None:
-        self._data_versions = data_versions
+    def __init__(self, *, numbered: bool = False) -> None:
+        self._numbered = numbered
         self.position = 0
         self.compacted = 0
         self._versions: dict[str, list[_Version]] = {}
@@ -64,10 +64,10 @@ class Log:
         return Commit(position=position, versions=versions)
 
     def _next_version(self, key: str, position: int) -> int:
-        if not self._data_versions:
+        if not self._numbered:
             return position
-        entry = self.entry(key)
-        return 0 if entry is None else entry.version + 1
+        versions = self._versions.get(key)
+        return versions[-1].version + 1 if versions else 1
 
     def entry(self, key: str, *, at: int | None = None) -> Entry | None:
         """Read a key as of an entry, by default the last."""

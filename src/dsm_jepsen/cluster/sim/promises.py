@@ -12,8 +12,8 @@ class Promises:
     """A kind of store.
 
     Attributes:
-        data_versions: *Versions.* A key's version counts its writes, from 0 when it is made, and from 0 again
-            when it is deleted and made anew; else it is the revision of its last write.
+        numbered: *A key's changes are numbered* from 1, deletions too, and its version is the number of the
+            last one; else it is the revision of the last one.
         pipelined: *A connection is a session, and a session is a pipeline*: its requests are carried out one
             after the other, in the order they were made. One that hangs holds up all others, stale reads too;
             and what waited is sent when its turn comes, even if its caller has given up.
@@ -24,7 +24,7 @@ class Promises:
             told that it missed some; ``None``: all are kept until somebody compacts.
     """
 
-    data_versions: bool
+    numbered: bool
     pipelined: bool
     alone_us: int | None
     tick_us: int
@@ -34,7 +34,7 @@ class Promises:
 RING_SIZE = 32
 """Changes of a key that ZooKeeper's adapter keeps."""
 
-ETCD = Promises(data_versions=False, pipelined=False, alone_us=None, tick_us=1, ring_size=None)
+ETCD = Promises(numbered=False, pipelined=False, alone_us=None, tick_us=1, ring_size=None)
 
 
 def zookeeper(ring_size: int = RING_SIZE) -> Promises:
@@ -44,8 +44,6 @@ def zookeeper(ring_size: int = RING_SIZE) -> Promises:
     member, whose prefix never gets shorter. *Only a leader ends sessions*: every kind needs a quorum to.
     """
     if ring_size < 1 or ring_size & (ring_size - 1):
-        # A power of two divides 2^32, so slots stay in order when ZooKeeper's 32-bit versions wrap.
+        # The adapter's rule: a power of two divides 2^32, where ZooKeeper's own versions wrap.
         raise ValueError(f"a ring of {ring_size} changes is impossible; give a power of two")
-    return Promises(
-        data_versions=True, pipelined=True, alone_us=1_000_000, tick_us=200_000, ring_size=ring_size
-    )
+    return Promises(numbered=True, pipelined=True, alone_us=1_000_000, tick_us=200_000, ring_size=ring_size)

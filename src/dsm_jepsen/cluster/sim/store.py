@@ -57,7 +57,7 @@ class SimStore:
         self.links = links
         self.rng = rng
         self.promises = promises
-        self.log = Log(data_versions=promises.data_versions)
+        self.log = Log(numbered=promises.numbered)
         self.leases = Leases(self)
         self.feeds = Feeds()
         self._council = Council(loop, links, rng, hosts)
