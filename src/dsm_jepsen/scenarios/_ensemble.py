@@ -18,6 +18,8 @@ from dsm_jepsen.checkers import (
     legal_transitions,
     linearizable,
     monotonic_reads,
+    no_effect_of_refused,
+    no_lost_acknowledgement,
     stats,
 )
 from dsm_jepsen.checkers.adequacy import adequacy
@@ -136,6 +138,10 @@ def _shown(seen: Any) -> str:
     return f"version {seen.get('version')} in {leaf} with {seen.get('variables', {})}"
 
 
+RESTARTS = frozenset({"kill-node", "kill-two", "kill-both", "crash-all", "crash-everything"})
+"""Faults that kill nodes at their start and start them again at their stop."""
+
+
 def web_machine() -> ChartMachine:
     """Give the web chart as a machine of the checkers."""
     return ChartMachine(machine("web"))
@@ -159,6 +165,8 @@ def ensemble_checkers(min_ok: Mapping[str, int], *faults: str, settle_ms: int = 
         "legal-transitions": legal_transitions(web_machine()),
         "agreement": agreement,
         "convergence": convergence(web_machine(), settle_ms=settle_ms),
+        "no-lost-acknowledgement": no_lost_acknowledgement(web_machine(), settle_ms=settle_ms),
+        "no-effect-of-refused": no_effect_of_refused(web_machine()),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
         "adequacy": adequacy(min_ok, needs_faults=frozenset(faults)),

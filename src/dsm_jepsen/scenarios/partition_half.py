@@ -13,8 +13,6 @@ from dsm_jepsen.checkers import (
     convergence_after_heal,
     majority_available,
     minority_refuses,
-    no_effect_of_refused,
-    no_lost_acknowledgement,
 )
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
@@ -74,8 +72,6 @@ def _workload(settings: Settings) -> Workload:
             "minority-refuses": minority_refuses(node_of(5), bound_ms=FRESH_MS),
             "majority-available": majority_available(node_of(5), within_ms=_ELECTION_MS),
             "convergence-after-heal": convergence_after_heal(web_machine(), within_ms=_CATCH_UP_MS),
-            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
-            "no-effect-of-refused": no_effect_of_refused(web_machine()),
         },
     )
 

@@ -193,6 +193,7 @@ def _info(
         nodes=tuple(cluster.nodes),
         concurrency=scenario.concurrency,
         levels=scenario.levels,
+        variable=scenario.variable,
         command=options.command,
         versions={"dsm-jepsen": __version__, **cluster.versions()},
         started=f"{datetime.fromtimestamp(started_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S}Z",

@@ -4,40 +4,43 @@ Claim under test: a node whose session has expired refuses what it cannot know, 
 Known to catch: nodes that answer healthy from old state after a pause, rejoining from a cache.
 """
 
-from dsm_jepsen.checkers import join_equals_live, no_lost_acknowledgement
+from dsm_jepsen.checkers import join_equals_live
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers, web_machine
-from dsm_jepsen.scenarios._ensemble_phases import fault, random_event, reads, settled_reads
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, RESTARTS, ensemble, ensemble_checkers, node_of
+from dsm_jepsen.scenarios._ensemble_phases import random_event, reads, settled_reads
 from dsm_jepsen.scenarios.generators import (
+    any_of,
     clients,
     cycle,
     each_process,
     mix,
+    nemesis,
     once,
     phases,
     stagger,
+    then,
     time_limit,
 )
 
-_EXPIRY_S = 9
-"""Longer than the session's ttl."""
+_BUSY_S = 11
+"""Longer than a session, and the time its node needs to join again."""
 
 _TIMES = 3
 
 
 def _workload(_: Settings) -> Workload:
     load = mix(cycle(once("event", random_event)), cycle(once("read")), purpose="session-expiry/f")
-    busy = clients(time_limit(_EXPIRY_S, each_process(stagger(0.4, load))))
-    expiry = phases(fault("session-expiry", busy), clients(reads(2)))
+    busy = clients(time_limit(_BUSY_S, each_process(stagger(0.4, load))))
+    expiry = nemesis(then(once("start-session-expiry"), once("stop-session-expiry")))
+    rounds = (phases(any_of(expiry, busy), clients(reads(2))) for _time in range(_TIMES))
     return Workload(
-        generator=phases(clients(reads(1)), *(expiry for _time in range(_TIMES))),
+        generator=phases(clients(reads(1)), *rounds),
         final_generator=clients(settled_reads()),
         settle_s=3,
         checkers={
             **ensemble_checkers({"event": 20, "read": 50}, "session-expiry", settle_ms=FRESH_MS),
-            "join-equals-live": join_equals_live(web_machine()),
-            "no-lost-acknowledgement": no_lost_acknowledgement(web_machine()),
+            "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },
     )
 
