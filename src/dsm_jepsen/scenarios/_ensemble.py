@@ -64,6 +64,11 @@ class Versioned(NamedTuple):
     version: int
     context: Context
 
+    def words(self) -> str:
+        """Say it in a few words."""
+        leaf = self.context.states[-1]
+        return f"version {self.version} in {leaf} with {dict(self.context.variables)}"
+
     def shows(self, seen: Any) -> bool:
         """Whether a client that was shown these values was in this state."""
         return bool(
@@ -110,7 +115,7 @@ class EnsembleModel:
 
     def explain(self, states: Sequence[Versioned], f: str, argument: Any, result: Any) -> tuple[str, str]:
         """Put in words why no state accepts this."""
-        where = " or ".join(f"version {state.version} in {state.context.states[-1]}" for state in states)
+        where = " or ".join(state.words() for state in states)
         if isinstance(result, Refused):
             said = f"with {argument['event']} was answered {result.kind} at {_shown(result.detail)}"
             return "wrong-refusal", f"{said}, but the machine was at {where}"
@@ -138,8 +143,8 @@ def ensemble_checkers(min_ok: Mapping[str, int], *faults: str) -> dict[str, Chec
     chart = machine("web")
     chart_machine = ChartMachine(chart)
     return {
-        "linearizable": linearizable(EnsembleModel(chart)),
         "legal-transitions": legal_transitions(chart_machine),
+        "linearizable": linearizable(EnsembleModel(chart)),
         "convergence": convergence(chart_machine),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
