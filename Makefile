@@ -29,7 +29,7 @@ bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 docs: $(VENV)/.dev  ## Build the documentation into docs/_build
-	$(BIN)/sphinx-build -q -W -b html docs docs/_build
+	$(BIN)/sphinx-build -q -E -W -b html docs docs/_build
 
 clean:  ## Remove what these targets made
 	rm -rf $(VENV) docs/_build docs/reference/api .pytest_cache .mypy_cache .ruff_cache .hypothesis

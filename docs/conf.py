@@ -26,6 +26,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "dsm-jepsen"
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
@@ -74,7 +76,6 @@ def write_reference(sphinx: Sphinx) -> None:
 
 def _room(room: str, title: str) -> str:
     package = import_module(f"dsm_jepsen.{room}")
-    heading = f"``dsm_jepsen.{room}``"
     lines = [title, "=" * len(title), "", f".. automodule:: {package.__name__}", "   :no-members:", ""]
     for module in pkgutil.iter_modules(package.__path__):
         inner = f"{package.__name__}.{module.name}"
@@ -107,7 +108,7 @@ def _cell(text: str) -> str:
 
 
 def show_as_written(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
-    """Let a docstring's drawings, tables and code, which stand indented or between bars, be shown as written."""
+    """Let a docstring's drawings, tables and code (indented, or between bars) be shown as written."""
     result: list[str] = []
     inside = False
     for number, line in enumerate(lines):

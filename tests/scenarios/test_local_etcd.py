@@ -108,3 +108,21 @@ def test_an_etcd_that_dies_at_start_is_shown_with_its_last_words(tmp_path: Path)
     assert done.returncode == 255
     assert "disk on fire" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_in_the_background_of_a_script_ends_on_sigterm(tmp_path: Path) -> None:
+    arguments = (*RUN, "isolated-events", "--cluster", "local", "--out", str(tmp_path / "store"))
+    with subprocess.Popen(
+        ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *arguments],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as run:
+        history = tmp_path / "store" / "latest" / "history.jsonl"
+        deadline = time.monotonic() + 60
+        while not (history.exists() and history.stat().st_size > 0):
+            assert time.monotonic() < deadline, "the main phase never began"
+            time.sleep(0.1)
+        run.terminate()
+        assert run.wait(timeout=60) == 130
+    assert children_of(tmp_path) == set()

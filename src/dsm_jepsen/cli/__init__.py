@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
+    # A shell that starts us in the background of a script has us ignore Ctrl-C, and so all that rests on it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A polite end is an interruption: faults are healed and processes removed on the same way out.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     debug = "--debug" in arguments

@@ -74,6 +74,11 @@ class Versioned(NamedTuple):
     version: int
     context: Context
 
+    def words(self) -> str:
+        """Say it in a few words."""
+        leaf = self.context.states[-1]
+        return f"version {self.version} in {leaf} with {dict(self.context.variables)}"
+
     def shows(self, seen: Any) -> bool:
         """Whether a client that was shown these values was in this state."""
         return bool(
@@ -120,7 +125,7 @@ class EnsembleModel:
 
     def explain(self, states: Sequence[Versioned], f: str, argument: Any, result: Any) -> tuple[str, str]:
         """Put in words why no state accepts this."""
-        where = " or ".join(f"version {state.version} in {state.context.states[-1]}" for state in states)
+        where = " or ".join(state.words() for state in states)
         if isinstance(result, Refused):
             said = f"with {argument['event']} was answered {result.kind} at {_shown(result.detail)}"
             return "wrong-refusal", f"{said}, but the machine was at {where}"
@@ -161,8 +166,8 @@ def ensemble_checkers(min_ok: Mapping[str, int], *faults: str, settle_ms: int = 
         settle_ms: how long a healthy node may lag; the nodes' own bound where their store is cut or slow.
     """
     return {
-        "linearizable": linearizable(EnsembleModel(machine("web"))),
         "legal-transitions": legal_transitions(web_machine()),
+        "linearizable": linearizable(EnsembleModel(machine("web"))),
         "agreement": agreement,
         "convergence": convergence(web_machine(), settle_ms=settle_ms),
         "no-lost-acknowledgement": no_lost_acknowledgement(web_machine(), settle_ms=settle_ms),

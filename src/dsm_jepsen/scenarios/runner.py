@@ -5,6 +5,7 @@ folders and progress around it, and knows the real clusters.
 """
 
 import asyncio
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -195,7 +196,11 @@ def _info(
         levels=scenario.levels,
         variable=scenario.variable,
         command=options.command,
-        versions={"dsm-jepsen": __version__, **cluster.versions()},
+        versions={
+            "dsm-jepsen": __version__,
+            "python": platform.python_version(),
+            **cluster.versions(),
+        },
         started=f"{datetime.fromtimestamp(started_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S}Z",
     )
 

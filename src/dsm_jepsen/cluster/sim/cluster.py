@@ -9,7 +9,6 @@ processes that are killed, paused and cut off each by itself. Clients are at a p
 """
 
 import asyncio
-import platform
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
@@ -135,11 +134,7 @@ class SimCluster:
 
     def versions(self) -> Mapping[str, str]:
         """What it runs, component to version."""
-        return {
-            "simulated cluster": __version__,
-            "modelled store": self._modelled,
-            "python": platform.python_version(),
-        }
+        return {"simulated cluster": __version__, "modelled store": self._modelled}
 
     def close(self) -> None:
         """Dispose of everything that still waits."""
