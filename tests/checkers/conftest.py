@@ -8,7 +8,11 @@ One operation a line: when it was sent and answered (ms), by whom, what, and how
     0-5 n2.7 event next/0 ?     process 7 at n2 expects version 0; outcome unknown (info)
     0-  n2 event next           never answered
     0-5 n2 event set x=4 ! not-applicable 1 B
-    9   nemesis start-kill n3   a fault's event
+    9   nemesis start-kill n3   a fault's event: its start or stop is asked for
+    9-9 nemesis start-halves = installed n3,n4 minority=n3,n4     ... and completed, with a report
+    9-9 nemesis start-kill ! refused                              ... or broke
+
+``node_of`` gives n1 for the processes 1, 6, 11 ..., n5 for 5, 10 ..., as if there were five threads.
 """
 
 import json
@@ -69,10 +73,28 @@ def _ending(sign: str, words: list[str], argument: Any, node: str | None) -> tup
     return "ok", {**(argument or {}), **_context(words), "node": node} if words else {"joined": True}, None
 
 
+def _report(words: list[str]) -> dict[str, Any]:
+    report: dict[str, Any] = {"outcome": words[0], "nodes": []}
+    for word in words[1:]:
+        name, _, value = word.rpartition("=")
+        report[name or "nodes"] = value if name == "why" else value.split(",")
+    return report
+
+
+def _fault_events(when: str, f: str, words: list[str]) -> list[tuple[int, dict[str, Any]]]:
+    start, _, end = when.partition("-")
+    events: list[tuple[int, dict[str, Any]]] = [(int(start), {"value": words or None})]
+    if end:
+        sign, *told = words
+        result = {"value": _report(told)} if sign == "=" else {"error": [told[0], None]}
+        events = [(int(start), {}), (int(end), result)]
+    return [(time, {"type": "info", "process": "nemesis", "f": f, **fields}) for time, fields in events]
+
+
 def _events(line: str) -> list[tuple[int, dict[str, Any]]]:
     when, who, f, *words = line.split()
     if who == "nemesis":
-        return [(int(when), {"type": "info", "process": who, "f": f, "value": words or None})]
+        return _fault_events(when, f, words)
     start, _, end = when.partition("-")
     name, _, number = who.partition(".")
     node = name if name.startswith("n") else None
@@ -98,6 +120,12 @@ def _history(text: str) -> History:
 def history() -> Callable[[str], History]:
     """Read a tiny history."""
     return _history
+
+
+@pytest.fixture(scope="session")
+def node_of() -> Callable[[int], str]:
+    """Which node a process talks to."""
+    return lambda process: f"n{(process - 1) % 5 + 1}"
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Monotonic reads, statistics, adequacy, and asking all checkers at once."""
+"""Monotonic reads, statistics, and asking all checkers at once."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,20 @@ from dsm_jepsen.checkers import (
     Register,
     Verdict,
     adequacy,
+    agreement,
+    availability,
     check_all,
     convergence,
+    convergence_after_heal,
+    join_equals_live,
     legal_transitions,
     linearizable,
+    majority_available,
+    minority_refuses,
     monotonic_reads,
+    no_effect_of_refused,
+    no_lost_acknowledgement,
+    single_winner,
     stats,
 )
 from dsm_jepsen.history import History
@@ -80,45 +89,6 @@ def test_what_never_succeeds_is_invalid(history: Read, text: str, *, valid: bool
     assert stats(history(text)).valid is valid
 
 
-FAULT = """
-2 nemesis start-kill
-3 nemesis start-kill n1
-4 nemesis stop-kill
-5 nemesis stop-kill n1
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "missing"),
-    [
-        pytest.param("0-1 p1 write 1 = 1" + FAULT, None, id="enough"),
-        pytest.param("" + FAULT, "0 write operations succeeded, 1 are wanted", id="too few"),
-        pytest.param(
-            "0-1 p1 write 1 ?" + FAULT,
-            "0 write operations succeeded, 1 are wanted",
-            id="undecided is not enough",
-        ),
-        pytest.param(
-            "0-1 p1 write 1 = 1\n2 nemesis start-kill n1\n3 nemesis stop-kill n1",
-            "start-kill never acted; stop-kill never acted",
-            id="never completed",
-        ),
-        pytest.param(
-            "0-1 p1 write 1 = 1\n2 nemesis start-kill\n3 nemesis start-kill n1",
-            "stop-kill never acted",
-            id="no stop",
-        ),
-        pytest.param(
-            "0-1 p1 write 1 = 1" + FAULT.replace("n1", ""), "start-kill never acted", id="acted on nothing"
-        ),
-    ],
-)
-def test_a_run_too_thin_is_unknown(history: Read, text: str, missing: str | None) -> None:
-    verdict = adequacy({"write": 1}, needs_faults=frozenset({"kill"}))(history(text))
-    assert verdict.valid is (True if missing is None else None)
-    assert (missing or "") in verdict.because
-
-
 def test_a_checker_that_crashes_does_not_know_and_says_where(history: Read) -> None:
     def broken(_: History) -> Verdict:
         raise LookupError("no such thing")
@@ -131,7 +101,7 @@ def test_a_checker_that_crashes_does_not_know_and_says_where(history: Read) -> N
 
 
 @pytest.fixture
-def checkers(ring: Machine) -> dict[str, Checker]:
+def checkers(ring: Machine, node_of: Callable[[int], str]) -> dict[str, Checker]:
     """Every checker there is."""
     return {
         "linearizable": linearizable(Register()),
@@ -140,6 +110,15 @@ def checkers(ring: Machine) -> dict[str, Checker]:
         "monotonic-reads": monotonic_reads,
         "stats": stats,
         "adequacy": adequacy({}),
+        "agreement": agreement,
+        "single-winner": single_winner,
+        "minority-refuses": minority_refuses(node_of, bound_ms=0),
+        "majority-available": majority_available(node_of, within_ms=1),
+        "no-lost-acknowledgement": no_lost_acknowledgement(ring),
+        "no-effect-of-refused": no_effect_of_refused(ring),
+        "join-equals-live": join_equals_live(node_of, restarts=frozenset({"kill"})),
+        "convergence-after-heal": convergence_after_heal(ring, within_ms=0),
+        "availability": availability(node_of, least_share=1, recover_ms=0),
     }
 
 
@@ -148,7 +127,17 @@ def test_an_empty_history_is_never_invalid(checkers: dict[str, Checker], history
 
 
 def test_the_same_history_gets_the_same_verdicts(checkers: dict[str, Checker], history: Read) -> None:
-    text = "0-1 n1 event next = 1 C\n2-3 n2 read = 1 B\n4-5 n1 read = 0 A\n6 nemesis start-kill n1"
+    text = """
+    0-1 n1 event next = 1 C
+    2-3 n2 read = 1 B
+    4-5 n1 read = 0 A
+    6-7 nemesis start-kill = installed n1 minority=n1 majority=n2,n3
+    8-9 n2 event next/1 = 2 A
+    8-9 n3 event next/1 = 2 B
+    10-11 n1 read = 0 A
+    12-13 nemesis stop-kill = ended n1
+    14-15 n1 read = 1 B
+    """
     assert check_all(checkers, history(text)) == check_all(checkers, history(text))
 
 

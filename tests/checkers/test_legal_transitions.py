@@ -92,7 +92,7 @@ def test_a_path_of_the_chart_is_valid(ring: Machine, history: Read, text: str) -
         ),
         pytest.param(
             "0-1 n1 event next ! unavailable\n2-3 n2 read = 1 B",
-            "phantom-version",
+            "dirty-refusal",
             (3, 1),
             id="refused, yet done",
         ),

@@ -10,11 +10,17 @@ from dsm_jepsen.checkers._base import Machine as Machine
 from dsm_jepsen.checkers._base import Verdict as Verdict
 from dsm_jepsen.checkers._base import worst as worst
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
+from dsm_jepsen.checkers.agreement import agreement as agreement
+from dsm_jepsen.checkers.availability import availability as availability
 from dsm_jepsen.checkers.convergence import convergence as convergence
+from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal
+from dsm_jepsen.checkers.join_equals_live import join_equals_live as join_equals_live
 from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_transitions
 from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
+from dsm_jepsen.checkers.majority_available import majority_available as majority_available
+from dsm_jepsen.checkers.minority_refuses import minority_refuses as minority_refuses
 from dsm_jepsen.checkers.models import REJECT as REJECT
 from dsm_jepsen.checkers.models import UNKNOWN as UNKNOWN
 from dsm_jepsen.checkers.models import CasRegister as CasRegister
@@ -23,6 +29,9 @@ from dsm_jepsen.checkers.models import Model as Model
 from dsm_jepsen.checkers.models import Refused as Refused
 from dsm_jepsen.checkers.models import Register as Register
 from dsm_jepsen.checkers.monotonic_reads import monotonic_reads as monotonic_reads
+from dsm_jepsen.checkers.no_effect_of_refused import no_effect_of_refused as no_effect_of_refused
+from dsm_jepsen.checkers.no_lost_acknowledgement import no_lost_acknowledgement as no_lost_acknowledgement
+from dsm_jepsen.checkers.single_winner import single_winner as single_winner
 from dsm_jepsen.checkers.stats import stats as stats
 from dsm_jepsen.history import History
 

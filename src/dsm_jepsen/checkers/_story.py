@@ -10,37 +10,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from dsm_jepsen.checkers._base import Context, Machine
-from dsm_jepsen.checkers._words import brief, naming
-from dsm_jepsen.checkers.models import refusal
+from dsm_jepsen.checkers._sightings import Sighting, by_version, divergence, shown, sightings
+from dsm_jepsen.checkers._words import Problem, brief, naming
 from dsm_jepsen.history import History, Op, Operation
 
 _POSSIBILITIES = 1_000
 """Followed side by side; where there are more, the rest of the story is left open."""
-
-_ASSERTING = frozenset({"not-applicable", "lost-race"})
-"""Refusals that may show the context they were decided by."""
-
-
-class Sighting(NamedTuple):
-    """A context that an operation's completion shows."""
-
-    version: int
-    context: Context
-    operation: Operation
-    shown: Op
-
-
-class Problem(NamedTuple):
-    """Something that cannot be: an anomaly, words, and the events that show it."""
-
-    anomaly: str
-    words: str
-    culprits: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -67,30 +47,24 @@ class _Possibility(NamedTuple):
     """How many undecided events of each kind are used up."""
 
 
-def sightings(history: History) -> Iterator[Sighting]:
-    """Give the contexts seen: by reads, by accepted events, and by refusals that tell theirs."""
-    for operation in history.operations():
-        completion = operation.completion
-        if completion is None or completion.f not in {"event", "read", "read-strong"}:
-            continue
-        seen: Any = None
-        if completion.type == "ok":
-            seen = completion.value
-        elif completion.type == "fail" and refusal(completion).kind in _ASSERTING:
-            seen = refusal(completion).detail
-        if isinstance(seen, dict) and "states" in seen:
-            variables = tuple(sorted(seen["variables"].items()))
-            yield Sighting(seen["version"], Context(tuple(seen["states"]), variables), operation, completion)
-
-
 def tell(machine: Machine, history: History) -> Story:
     """Put the story together."""
     return _Teller(machine, history).tell()
 
 
-def shown(context: Context) -> str:
-    """Say a context in short, such as ``S0/S1/S11 {"foo": 0}``."""
-    return f"{'/'.join(context.states)} {brief(dict(context.variables))}"
+def wrong_content(story: Story, read: Sighting) -> Problem | None:
+    """Compare what a node says with the story."""
+    version, saying = read.version, f"{naming(read.shown)}, by {read.node}, showed version {read.version}"
+    if story.open_from is not None and version >= story.open_from:
+        return None
+    if version in story.made_by_nobody or version not in story.contexts:
+        anomaly, words = "phantom-version", f"{saying}, which no acknowledged or undecided event made"
+    elif read.context not in (contexts := story.contexts[version]):
+        anomaly = "divergence"
+        words = f"{saying} as {shown(read.context)}, but by the chart it is {shown(contexts[0])}"
+    else:
+        return None
+    return Problem(anomaly, f"{anomaly}: {words}", (read.shown.index,))
 
 
 class _Teller:
@@ -99,10 +73,8 @@ class _Teller:
     def __init__(self, machine: Machine, history: History) -> None:
         self.machine = machine
         self.story = Story()
-        self.seen: dict[int, list[Sighting]] = {}
-        for sighting in sightings(history):
-            self.seen.setdefault(sighting.version, []).append(sighting)
-        self.versions = sorted(self.seen)
+        self.seen = by_version(sightings(history))
+        self.versions = list(self.seen)
         self.first_seen = self._first_seen()
         kinds: dict[bytes, list[Op]] = {}
         self.refused: list[Operation] = []
@@ -198,12 +170,8 @@ class _Teller:
             words = f"{naming(accepted[0].shown)} and {naming(accepted[1].shown)} were both told that they "
             culprits = tuple(one.shown.index for one in accepted)
             self._problem("lost-update", f"{words}made version {version}", culprits)
-        for other in seen:
-            if other.context != seen[0].context:
-                words = f"version {version} is {shown(seen[0].context)} for {naming(seen[0].shown)}, but "
-                words += f"{shown(other.context)} for {naming(other.shown)}"
-                self._problem("divergence", words, (other.shown.index, seen[0].shown.index))
-                break
+        if differ := divergence(seen):
+            self.story.problems.append(differ)
 
     def _report_step(self, version: int, before: list[_Possibility], expected: list[_Possibility]) -> None:
         """Say why no event leads to the version as it was seen."""
@@ -224,15 +192,15 @@ class _Teller:
             words = f"{came} was made by {event}, which in {origin} {leads}"
             self._problem("illegal-transition", words, (accepted[0].shown.index,))
             return
-        culprits: tuple[int, ...] = (index,)
         words = f"no acknowledged or undecided event makes {came} from {origin}"
+        seen_first = self.first_seen[self.versions[bisect_left(self.versions, version)]]
         for invoke, completion in self.refused:
-            after = self._apply(before[0].context, invoke, version)
+            after = self._apply(before[0].context, invoke, version) if invoke.index < seen_first else None
             if completion and after is not None and (not seen or after == seen[0].context):
                 words += f" but one that was refused would: {naming(completion)}"
-                culprits = (index, completion.index)
-                break
-        self._problem("phantom-version", words, culprits)
+                self._problem("dirty-refusal", words, (index, completion.index))
+                return
+        self._problem("phantom-version", words, (index,))
 
     def _problem(self, anomaly: str, words: str, culprits: tuple[int, ...]) -> None:
         self.story.problems.append(Problem(anomaly, f"{anomaly}: {words}", culprits))

@@ -7,11 +7,9 @@ error, is right; so no fault is an excuse for a read that succeeded.
 Cost: n log n in the history's length.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable
-
 from dsm_jepsen.checkers._base import Checker, Machine, Verdict
-from dsm_jepsen.checkers._story import Sighting, Story, shown, sightings, tell
+from dsm_jepsen.checkers._sightings import Newest, Sighting, sightings
+from dsm_jepsen.checkers._story import Story, tell, wrong_content
 from dsm_jepsen.checkers._words import naming
 from dsm_jepsen.history import History
 
@@ -30,60 +28,30 @@ def convergence(machine: Machine, *, settle_ms: int = 1000) -> Checker:
     def check(history: History) -> Verdict:
         seen = [one for one in sightings(history) if one.shown.type == "ok"]
         reads = [one for one in seen if one.shown.f == "read"]
-        story, known = tell(machine, history), _Known(seen, settle_ns)
+        story, newest = tell(machine, history), Newest(seen)
         for read in reads:
-            if wrong := _wrong_content(story, read) or known.stale(read):
-                return wrong
+            if problem := wrong_content(story, read):
+                return problem.verdict()
+            if stale := _stale(newest, read, settle_ns):
+                return stale
         return _final(history, seen, settle_ns) or _whole(story, len(reads))
 
     return check
 
 
-def _node(sighting: Sighting) -> str:
-    return str(sighting.shown.value["node"])
-
-
-def _wrong_content(story: Story, read: Sighting) -> Verdict | None:
-    """Compare what the node says with the chart."""
-    version, saying = read.version, f"{naming(read.shown)}, by {_node(read)}, showed version {read.version}"
-    if story.open_from is not None and version >= story.open_from:
+def _stale(newest: Newest, read: Sighting, settle_ns: int) -> Verdict | None:
+    """Judge a read by what had been known long enough when it was sent."""
+    known = newest.at(read.operation.invoke.time - settle_ns)
+    if known is None or known.version <= read.version:
         return None
-    anomaly = None
-    if version in story.made_by_nobody or version not in story.contexts:
-        anomaly, words = "phantom-version", f"{saying}, which no acknowledged or undecided event made"
-    elif read.context not in (contexts := story.contexts[version]):
-        anomaly = "divergence"
-        words = f"{saying} as {shown(read.context)}, but by the chart it is {shown(contexts[0])}"
-    else:
-        return None
-    return Verdict(valid=False, because=f"{anomaly}: {words}", anomaly=anomaly, culprits=(read.shown.index,))
-
-
-class _Known:
-    """The newest version that had been acknowledged to anybody, at any time."""
-
-    def __init__(self, seen: Iterable[Sighting], settle_ns: int) -> None:
-        self.settle_ns = settle_ns
-        self.newest: list[Sighting] = []
-        for one in sorted(seen, key=lambda one: one.shown.index):
-            if not self.newest or one.version > self.newest[-1].version:
-                self.newest.append(one)
-
-    def stale(self, read: Sighting) -> Verdict | None:
-        """Judge a read by what had been known long enough when it was sent."""
-        settled_ns = read.operation.invoke.time - self.settle_ns
-        place = bisect_right(self.newest, settled_ns, key=lambda one: one.shown.time)
-        if not place or self.newest[place - 1].version <= read.version:
-            return None
-        newest = self.newest[place - 1]
-        return Verdict(
-            valid=False,
-            because=f"stale-read: {naming(read.shown)}, by {_node(read)}, showed version {read.version}, "
-            f"but {naming(newest.shown)} had shown version {newest.version} at least "
-            f"{self.settle_ns // 1_000_000} ms before it was sent",
-            anomaly="stale-read",
-            culprits=(read.shown.index, newest.shown.index),
-        )
+    return Verdict(
+        valid=False,
+        because=f"stale-read: {naming(read.shown)}, by {read.node}, showed version {read.version}, "
+        f"but {naming(known.shown)} had shown version {known.version} at least "
+        f"{settle_ns // 1_000_000} ms before it was sent",
+        anomaly="stale-read",
+        culprits=(read.shown.index, known.shown.index),
+    )
 
 
 def _final(history: History, seen: list[Sighting], settle_ns: int) -> Verdict | None:
@@ -91,9 +59,9 @@ def _final(history: History, seen: list[Sighting], settle_ns: int) -> Verdict | 
     ended_ns = [op.time for op in history if op.f == "event"]
     settled_ns = ended_ns[-1] + settle_ns if ended_ns else 0
     last = {
-        _node(one): one for one in seen if one.shown.f == "read" and one.operation.invoke.time >= settled_ns
+        one.node: one for one in seen if one.shown.f == "read" and one.operation.invoke.time >= settled_ns
     }
-    if missing := sorted({_node(one) for one in seen} - last.keys()):
+    if missing := sorted({one.node for one in seen} - last.keys()):
         return Verdict(
             valid=None,
             because=f"no final read of {', '.join(missing)}: none was sent and succeeded "

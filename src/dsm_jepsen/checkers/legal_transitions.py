@@ -20,13 +20,7 @@ def legal_transitions(machine: Machine) -> Checker:
         story = tell(machine, history)
         if story.problems:
             first = story.problems[0]
-            return Verdict(
-                valid=False,
-                because=first.words,
-                anomaly=first.anomaly,
-                culprits=first.culprits,
-                details={"problems": [problem.words for problem in story.problems[:20]]},
-            )
+            return first.verdict(problems=[problem.words for problem in story.problems[:20]])
         if story.open_from is not None:
             return Verdict(
                 valid=None,
