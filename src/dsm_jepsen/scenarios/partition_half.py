@@ -47,7 +47,7 @@ _CUT_S = 15
 _ELECTION_MS = 5_000
 """How long the majority may need for a new leader."""
 
-_CATCH_UP_MS = 30_000
+_CATCH_UP_MS = 10_000
 """How long all nodes may need after the heal; real stores wait for TCP and sessions."""
 
 
@@ -61,7 +61,7 @@ def _workload(settings: Settings) -> Workload:
         clients(all_send("C", expect=0)),
         clients(reads(3)),
         fault(name, clients(time_limit(_CUT_S, during))),
-        clients(reads(10)),
+        clients(reads(15)),
     )
     return Workload(
         generator=main,

@@ -40,7 +40,6 @@ def _workload(_: Settings) -> Workload:
         settle_s=3,
         checkers={
             **ensemble_checkers({"event": 20, "read": 50}, "session-expiry", settle_ms=FRESH_MS),
-            "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },
     )
 
