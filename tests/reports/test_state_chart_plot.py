@@ -188,6 +188,12 @@ def test_no_box_stands_where_most_would_cover_each_other() -> None:
     assert place_boxes(row_of(200, 3), 1.0)[1] == (False,) * 200
 
 
+def test_in_a_crowd_an_event_that_stands_apart_keeps_its_box() -> None:
+    crowd, apart = row_of(200, 3), Event(2000, "n1", "C", "ok")
+    _, boxed = place_boxes([*crowd, apart], 1.0)
+    assert boxed == (False,) * 200 + (True,)
+
+
 def test_where_two_boxes_collide_what_took_effect_keeps_its_box() -> None:
     alone = row_of(20, 100)
     refused = Event(-5, "n1", "I", "fail")

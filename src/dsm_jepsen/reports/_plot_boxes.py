@@ -29,37 +29,62 @@ _FIRST = ("restart", "ok", "info", "fail")
 def place_boxes(events: Sequence[Event], px_per_ns: float) -> tuple[float, tuple[bool, ...]]:
     """Choose the size of the boxes' text (pt), and for each event whether it gets a box.
 
-    Events that would overlap a box already placed in their node's row get a small mark instead; what took
-    effect goes first, since it moves the lines. Where no size has room for most, all but restarts are marks.
+    Events that would overlap a box already placed in their node's row get a stroke instead; what took effect
+    goes first, since it moves the lines. Where no size has room for most, whatever is crowded is a stroke,
+    save restarts: there a few boxes among many strokes would seem to mean something.
     """
-    order = sorted(range(len(events)), key=lambda i: (_FIRST.index(events[i].outcome), events[i].time))
     for size in _SIZES_PT:
+        spans = [_span(event, px_per_ns, size) for event in events]
         taken: dict[str, list[tuple[float, float]]] = {}
         boxed = [False] * len(events)
-        for i in order:
-            half = _box_px(_text(events[i]), size) / 2
-            middle = events[i].time * px_per_ns
+        for i in sorted(range(len(events)), key=lambda i: (_FIRST.index(events[i].outcome), events[i].time)):
             row = taken.setdefault(events[i].node, [])
-            boxed[i] = all(right <= middle - half or middle + half <= left for left, right in row)
+            boxed[i] = not any(_overlap(spans[i], span) for span in row)
             if boxed[i]:
-                row.append((middle - half, middle + half))
+                row.append(spans[i])
         if sum(boxed) >= (1 - _CROWDED) * len(events):
             return size, tuple(boxed)
-    return _SIZES_PT[-1], tuple(event.outcome == "restart" for event in events)
+    alone = _alone(events, px_per_ns)
+    return _SIZES_PT[-1], tuple(event.outcome == "restart" or i in alone for i, event in enumerate(events))
+
+
+def _alone(events: Sequence[Event], px_per_ns: float) -> set[int]:
+    """Find the events whose smallest box would touch no other's in their row."""
+    touched: set[int] = set()
+    before: dict[str, int] = {}
+    for i in sorted(range(len(events)), key=lambda i: events[i].time):
+        event = events[i]
+        if event.node in before:
+            other = before[event.node]
+            one, two = (_span(events[n], px_per_ns, _SIZES_PT[-1]) for n in (other, i))
+            if _overlap(one, two):
+                touched |= {other, i}
+        before[event.node] = i
+    return set(range(len(events))) - touched
+
+
+def _span(event: Event, px_per_ns: float, size_pt: float) -> tuple[float, float]:
+    middle, half = event.time * px_per_ns, _box_px(_text(event), size_pt) / 2
+    return middle - half, middle + half
+
+
+def _overlap(one: tuple[float, float], two: tuple[float, float]) -> bool:
+    return one[0] < two[1] and two[0] < one[1]
 
 
 def draw_events(axes: Axes, chart: Chart, legend: dict[str, Artist], px_per_ns: float) -> None:
-    """Box every event's label in its node's row, or mark it where boxes would cover each other."""
+    """Box every event's label in its node's row, or put a stroke where boxes would cover each other."""
     _explain(axes, chart, legend)
     size, boxed = place_boxes(chart.events, px_per_ns)
-    for refused, ink in ((True, GREY), (False, BLACK)):
+    for refused, ink, height in ((True, GREY, 5), (False, BLACK, 8)):
         small = [e for i, e in enumerate(chart.events) if not boxed[i] and (e.outcome == "fail") is refused]
         axes.plot(
             [event.time for event in small],
             [chart.nodes.index(event.node) + 1 for event in small],
             linestyle="none",
             marker="|",
-            markersize=5,
+            markersize=height,
+            markeredgewidth=1.2,
             color=ink,
         )
     for event in (event for i, event in enumerate(chart.events) if boxed[i]):

@@ -29,7 +29,7 @@ BLACK, GREY, WHITE, RED = "#000000", "#767676", "#ffffff", "#d1004f"
 """Ink, faint ink, paper, and the colour of what went wrong."""
 
 WIDTH_PX, HEIGHT_PX, DPI = 900, 450, 100
-LEFT, BOTTOM, RIGHT, TOP = 0.076, 0.165, 0.775, 0.91
+LEFT, BOTTOM, RIGHT, TOP = 0.076, 0.165, 0.768, 0.91
 PLOT_PX = WIDTH_PX * (RIGHT - LEFT)
 
 LINE_PT = 3 * 72 / DPI
