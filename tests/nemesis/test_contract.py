@@ -1,7 +1,8 @@
 """What every nemesis keeps, whatever it does, on the simulated cluster."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -109,13 +110,34 @@ class Blind:
         return getattr(self._control, verb)
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - NOT_SEEN))
-async def test_stop_undoes_a_start_that_broke_off(name: str, ward: Any) -> None:
-    nemesis = NEMESES[name]()
-    blind: Any = Blind(ward.control)
+class Clumsy:
+    """A control that breaks right after it has acted."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def __getattr__(self, verb: str) -> Any:
+        if verb in VERBS:
+            return functools.partial(self._break, getattr(self._control, verb))
+        return getattr(self._control, verb)
+
+    async def _break(self, act: Callable[..., Any], *args: Any, **options: Any) -> None:
+        await act(*args, **options)
+        raise DefiniteError("clumsy")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in ALL for kind in (Blind, Clumsy) if kind is Clumsy or name not in NOT_SEEN],
+)
+async def test_stop_undoes_a_start_that_broke_off(
+    name: str, kind: Callable[[Control], Any], ward: Any
+) -> None:
+    before, nemesis = await ward.states(), NEMESES[name]()
     with pytest.raises(DefiniteError):
-        await nemesis.start(blind, ward.rng)
+        await nemesis.start(kind(ward.control), ward.rng)
     await nemesis.stop(ward.control)
+    assert await ward.states() == before
     await ward.until_all_works()
 
 
@@ -128,6 +150,21 @@ async def test_stop_ends_the_fault_even_if_it_cannot_look(name: str, ward: Any) 
     with pytest.raises(DefiniteError):
         await nemesis.stop(blind)
     await ward.until_all_works()
+
+
+class Spy:
+    """A control that remembers the links it was told to cut."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.cuts: list[Link] = []
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._control, verb)
+
+    async def cut(self, links: Iterable[Link]) -> None:
+        self.cuts = list(links)
+        await self._control.cut(self.cuts)
 
 
 def first_report(name: str, ward: Any) -> Report:
@@ -236,6 +273,36 @@ async def test_a_leader_that_is_not_replaced_leaves_the_fault_indeterminate(ward
     assert started["outcome"] == Outcome.INDETERMINATE
     assert started["leader_after"] is None
     assert started["dropped"] > 0
+
+
+async def test_a_leader_that_gives_way_to_another_leaves_the_fault_indeterminate(ward: Any) -> None:
+    leader: str = await ward.control.leader()
+    others = [host for host in ward.cluster.nodes if host != leader]
+
+    class Moving(Spy):
+        async def leader(self) -> str | None:
+            seen: str = others[0] if self.cuts else leader
+            return seen
+
+    moving: Any = Moving(ward.control)
+    started = await NEMESES["leader-in-majority"]().start(moving, ward.rng, tuple(others[2:]))
+    assert started["outcome"] == Outcome.INDETERMINATE
+    assert started["leader_after"] == others[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_way_loses_what_its_report_says(seed: int, wards: Callable[[int], Any]) -> None:
+    ward = wards(seed)
+    spy: Any = Spy(ward.control)
+    started = ward.run(NEMESES["one-way"]().start(spy, ward.rng))
+    senders, receivers = ({getattr(link, f"{end}_host") for link in spy.cuts} for end in ("source", "target"))
+    one = set(started["nodes"])
+    rest = set(ward.cluster.nodes) - one
+    assert (senders, receivers) == ((one, rest) if started["lost"] == "sent" else (rest, one))
+
+
+def test_one_way_loses_now_what_is_sent_now_what_is_received(wards: Callable[[int], Any]) -> None:
+    assert {first_report("one-way", wards(seed))["lost"] for seed in range(6)} == {"sent", "received"}
 
 
 @pytest.mark.parametrize("name", LEADERS)
