@@ -4,6 +4,7 @@ Each flaw is one method or two of the correct ensemble replaced. Most are weakne
 implementation has, or invites (see ``docs/explanation/ensemble.md``).
 """
 
+import asyncio
 from contextlib import suppress
 
 from msgspec import structs
@@ -11,7 +12,7 @@ from msgspec import structs
 from dsm_jepsen.dsm.chart import Event, step
 from dsm_jepsen.dsm.ensemble.context import Context, decode, encode
 from dsm_jepsen.dsm.ensemble.ensemble import Ensemble, Replica
-from dsm_jepsen.env import DefiniteError, Entry, OutcomeError
+from dsm_jepsen.env import DefiniteError, Entry, IndefiniteError, OutcomeError
 
 
 class NoVersionCheck(Ensemble):
@@ -119,12 +120,11 @@ class CachedRejoin(Ensemble):
 class CleanState(Ensemble):
     """Wipes the committed state when it finds no members, as after a crash of all nodes."""
 
-    async def _read_or_create(self) -> Entry:
+    async def _take_part(self) -> None:
         members = await self.env.store.list(self.member_key.rpartition("/")[0] + "/")
-        if len(members) <= 1:
-            with suppress(OutcomeError):
-                await self.env.store.delete(self.key)
-        return await super()._read_or_create()
+        if not members:
+            await self.env.store.delete(self.key)
+        await super()._take_part()
 
 
 class LosersAction(Ensemble):
@@ -152,6 +152,31 @@ class ForgetfulWriter(Ensemble):
             self.replica = Replica(structs.replace(read.context, variables=()), read.stored)
 
 
+class Wedged(Ensemble):
+    """A store that is away for half a second ends the executor for good: every later event is refused."""
+
+    PATIENCE_S = 0.5
+
+    _wedged = False
+
+    async def _fire(self, event: Event, expect: int | None) -> Context:
+        if self._wedged:
+            raise DefiniteError("unavailable", "the executor has ended")
+        return await super()._fire(event, expect)
+
+    async def refresh(self) -> None:
+        """Confirm as usual, but break for good when it fails or takes long."""
+        try:
+            async with asyncio.timeout(self.PATIENCE_S):
+                await super().refresh()
+        except TimeoutError as error:
+            self._wedged = True
+            raise IndefiniteError("timeout") from error
+        except OutcomeError:
+            self._wedged = True
+            raise
+
+
 VARIANTS: dict[str, type[Ensemble]] = {
     "cached-rejoin": CachedRejoin,
     "clean-state": CleanState,
@@ -164,5 +189,6 @@ VARIANTS: dict[str, type[Ensemble]] = {
     "silent-losers": SilentLosers,
     "stale-healthy": StaleHealthy,
     "timeout-is-failure": TimeoutIsFailure,
+    "wedged": Wedged,
 }
 """Flaw by name."""
