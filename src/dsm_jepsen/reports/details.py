@@ -1,8 +1,10 @@
 """A verdict's details and a fault's evidence in words: what a person reads, and what only programs do.
 
-A number whose name ends in its unit (``_ms``, ``_ns``, ``_s``) is shown with it.
+A number whose name ends in its unit (``_ms``, ``_ns``, ``_s``) is shown with it; one whose name is a number
+from 0 to 1 is a quantile (``0.95``: ``p95``).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +15,8 @@ _TEXT_MAX = 400
 
 _LIST_MAX = 12
 """Longer lists are cut off."""
+
+_QUANTILE = re.compile(r"0\.\d+|1|1\.0")
 
 _UNITS = ("ms", "us", "ns", "s", "bytes")
 
@@ -43,7 +47,7 @@ def in_words(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        number = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
+        number = f"{value:,}" if isinstance(value, int) else f"{value:,.{1 if unit else 3}f}"
         return f"{number} {unit}" if unit else number
     if value is None:
         return "none"
@@ -72,7 +76,9 @@ def _unit(key: str) -> str:
 
 
 def name_of(key: str) -> str:
-    """Write a name without its unit."""
+    """Write a name without its unit, and a quantile's as is usual."""
+    if _QUANTILE.fullmatch(key):
+        return f"p{float(key) * 100:g}"
     unit = _unit(key)
     return key.removesuffix(f"_{unit}").replace("_", " ") if unit else key.replace("_", " ")
 
