@@ -1,7 +1,7 @@
 """The local cluster: a real store and real node programs, all as processes on this machine's loopback.
 
-Needs Linux and the store's binary. Costs some 30 MB of memory per etcd member. All hosts share one
-clock and one network: processes can be killed and frozen, links cannot be cut. The stores' data lie in the
+Needs Linux and the store's programs. Costs some 30 MB of memory per etcd member, 70 per ZooKeeper server. All
+hosts share one clock and one network: processes can be killed and frozen, links cannot be cut. The stores' data lie in the
 folder for temporary files: if that is in memory, syncing to disk costs nothing; ``TMPDIR`` names another.
 """
 
@@ -13,22 +13,26 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.local.control import LocalControl
-from dsm_jepsen.cluster.local.etcd import Etcd, EtcdMember
+from dsm_jepsen.cluster.local.etcd import Etcd
 from dsm_jepsen.cluster.local.leftovers import RunFolder, clean_leftovers
 from dsm_jepsen.cluster.local.ports import Ports
 from dsm_jepsen.cluster.local.processes import Process, end
+from dsm_jepsen.cluster.local.zookeeper import ZooKeeper
 from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, Store
 from dsm_jepsen.env.real import HttpNetwork, RealClock
+
+if TYPE_CHECKING:
+    from dsm_jepsen.cluster.local.members import Kind, Member
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
 _START_POLL_S = 0.05
 # Members get none: their data are thrown away, and a leader would wait for followers that are going, too.
 _STOP_GRACE_S = {Role.NODE: 3.0, Role.STORE: 0.0}
-_STORES: Mapping[str, Callable[[], Etcd]] = {"etcd": Etcd}
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +41,10 @@ class LocalCluster:
     """Five store members and five node processes.
 
     Args:
-        run_folder: where the logs go, as ``NODE/etcd.log`` and ``NODE/node.log``.
+        run_folder: where the logs go, as ``NODE/etcd.log`` (or ``NODE/zookeeper.log``) and ``NODE/node.log``.
         open_store: opens a connection to the store's member with this URL, such as ``etcd://127.0.0.1:2379``.
-        store: the store's name.
+        store: the store's name, ``etcd`` or ``zookeeper``.
+        zookeeper_home: the folder of an unpacked release of ZooKeeper; ``None``: Debian's package.
         nodes: the hosts' names.
         command: what runs ``dsm-jepsen``; a program's own arguments are added to it.
         node_options: further arguments for every node program, after the cluster's own.
@@ -55,6 +60,7 @@ class LocalCluster:
         run_folder: Path,
         open_store: Callable[[str], Awaitable[Store]],
         store: str = "etcd",
+        zookeeper_home: Path | None = None,
         nodes: Sequence[str] = NODES,
         command: Sequence[str] = (sys.executable, "-m", "dsm_jepsen"),
         node_options: Sequence[str] = (),
@@ -62,9 +68,13 @@ class LocalCluster:
     ) -> None:
         if not Path("/proc/self/stat").exists():
             raise RefusedError("the local cluster needs Linux, where /proc tells processes apart")
-        if store not in _STORES:
-            raise RefusedError(f"the local cluster cannot run {store!r}; it can run {', '.join(_STORES)}")
-        self._store = _STORES[store]()
+        stores: dict[str, Callable[[], Kind]] = {
+            "etcd": Etcd,
+            "zookeeper": functools.partial(ZooKeeper, home=zookeeper_home),
+        }
+        if store not in stores:
+            raise RefusedError(f"the local cluster cannot run {store!r}; it can run {', '.join(stores)}")
+        self._store = stores[store]()
         self._run_folder = run_folder
         self._open_store = open_store
         self._nodes = tuple(nodes)
@@ -73,7 +83,7 @@ class LocalCluster:
         self._log = log
         self._clock = RealClock()
         self._processes: dict[tuple[str, Role], Process] = {}
-        self._members: dict[str, EtcdMember] = {}
+        self._members: dict[str, Member] = {}
         self._control = LocalControl(self._nodes, processes=self._processes, members=self._members)
         self._network: HttpNetwork | None = None
         self._undo = AsyncExitStack()

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from dsm_jepsen.cluster.local.etcd import EtcdMember
 from dsm_jepsen.cluster.local.processes import Process
 from dsm_jepsen.env import Capability, Link, RefusedError, Role
+
+if TYPE_CHECKING:
+    from dsm_jepsen.cluster.local.members import Member
 
 
 class LocalControl:
@@ -22,7 +25,7 @@ class LocalControl:
         nodes: Sequence[str],
         *,
         processes: Mapping[tuple[str, Role], Process],
-        members: Mapping[str, EtcdMember],
+        members: Mapping[str, "Member"],
     ) -> None:
         self._nodes = tuple(nodes)
         self._processes = processes

@@ -20,7 +20,7 @@ async def open_store(
     """Open a connection to one member of a store; nothing is sent before the first call.
 
     Args:
-        url: ``etcd://HOST:PORT``, such as ``etcd://127.0.0.1:2379``.
+        url: ``etcd://HOST:PORT``, such as ``etcd://127.0.0.1:2379``, or ``zookeeper://HOST:PORT``.
         client: the library that talks to etcd: ``aetcd`` or ``etcd3``.
         timeout_ms: after how long a call gives up; its outcome is then unknown.
         log: takes a line when something happens that no caller sees, such as a renewal that failed.
@@ -29,25 +29,39 @@ async def open_store(
         ValueError: the url or the client's name is not one of the above.
         RefusedError: the client library is not installed.
     """
-    host, port = _parse(url)
+    scheme, host, port = _parse(url)
+    if scheme == "zookeeper":
+        return _open_zookeeper(host, port, timeout_ms=timeout_ms, log=log)
     rpc = await _connect(client, host, port)
     from dsm_jepsen.dsm.stores.etcd import EtcdStore
 
     return EtcdStore(rpc, timeout_ms=timeout_ms, log=log)
 
 
-def _parse(url: str) -> tuple[str, int]:
-    """Take host and port out of an etcd url."""
-    expected = "expected etcd://HOST:PORT, such as etcd://127.0.0.1:2379"
+def _parse(url: str) -> tuple[str, str, int]:
+    """Take scheme, host and port out of a store's url."""
+    expected = "expected etcd://HOST:PORT, such as etcd://127.0.0.1:2379, or zookeeper://HOST:PORT"
     parts = urlsplit(url)
     try:
         port = parts.port
     except ValueError as error:
         raise ValueError(f"store url {url!r}: {error}; {expected}") from error
     rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username
-    if parts.scheme != "etcd" or not parts.hostname or port is None or rest:
+    if parts.scheme not in {"etcd", "zookeeper"} or not parts.hostname or port is None or rest:
         raise ValueError(f"store url {url!r}: {expected}")
-    return parts.hostname, port
+    return parts.scheme, parts.hostname, port
+
+
+def _open_zookeeper(host: str, port: int, *, timeout_ms: int, log: Callable[[str], None]) -> Store:
+    """Import the library and make a connection with it."""
+    try:
+        from dsm_jepsen.dsm.stores.zookeeper import ZooKeeperStore
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            f"ZooKeeper needs the module {error.name!r}, which is not installed: "
+            "pip install 'dsm-jepsen[zookeeper]'"
+        ) from error
+    return ZooKeeperStore(host, port, timeout_ms=timeout_ms, log=log)
 
 
 async def _connect(client: str, host: str, port: int) -> Rpc:

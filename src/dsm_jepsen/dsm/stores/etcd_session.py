@@ -8,13 +8,14 @@ that has just lost its leadership without noticing may still confirm renewals; n
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
+from dsm_jepsen.dsm.stores.countdown import Countdown
 from dsm_jepsen.dsm.stores.rpc import Rpc, RpcFailure
 
 
-class EtcdSession:
+class EtcdSession(Countdown):
     """A lease and the task that renews it, three times within its ttl."""
 
     def __init__(
@@ -22,12 +23,10 @@ class EtcdSession:
     ) -> None:
         """Take over a lease whose request was sent when the loop's time was ``sent_s``."""
         self.lease = lease
+        super().__init__(until_s=sent_s + ttl_ms / 1000)
         self._rpc = rpc
-        self._loop = asyncio.get_running_loop()
         self._ttl_s = ttl_ms / 1000
-        self._limit_s = sent_s + self._ttl_s
         self._log = log
-        self._lost = asyncio.Event()
         self._connected = True
         self._renewing = asyncio.create_task(self._keep_alive())
 
@@ -35,20 +34,6 @@ class EtcdSession:
     def id(self) -> str:
         """The lease's number, which etcd never gives twice."""
         return f"{self.lease:016x}"
-
-    @property
-    def alive(self) -> bool:
-        """False for ever once closed, dropped by etcd, or unconfirmed for its ttl."""
-        if self._loop.time() >= self._limit_s:
-            self._lost.set()
-        return not self._lost.is_set()
-
-    async def wait_lost(self) -> None:
-        """Return when ``alive`` has turned false."""
-        while self.alive:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._limit_s - self._loop.time()):
-                    await self._lost.wait()
 
     def end(self) -> None:
         """Count as lost from now on, and renew no more."""

@@ -1,0 +1,367 @@
+"""A connection to one member of ZooKeeper as a ``Store``.
+
+A key's version is the number of its changes; a position is ZooKeeper's transaction number (zxid), which
+orders everything that the ensemble ever did. Every call has a deadline, and a write whose outcome is unknown
+is never sent again. All goes to this one member: there is no fail-over to another.
+
+**Reads.** A read that must not be stale is a ``sync`` followed by a read on the same connection: the member
+first catches up with all that its leader had committed. Together they see every write that was acknowledged
+before the read began, *as long as the leader is the leader*: the leader answers a ``sync`` without asking
+the others, so one that was cut off and has not noticed yet (for at most syncLimit ticks) may vouch for old
+data; and a member that leads answers from its own data at once, which may be a moment behind what the
+quickest follower has applied. Only a write asks a quorum. ``list`` reads keys one by one: no snapshot.
+
+**Writes** are read, then decide, then one transaction that holds only if nothing changed since the reading.
+If something did, the outcome is certain, and the whole is done again from the new state, a bounded number
+of times. A value is sent twice, so ZooKeeper's limit of 1 MB for a request leaves 500 KB for a value.
+
+**Watches** follow the key's log (see ``ring``), which keeps its last 32 changes.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Self
+
+from dsm_jepsen.dsm.stores.feed import Feed
+from dsm_jepsen.dsm.stores.ring import SIZE, Head, Kind, Record, missing, replay, require_size
+from dsm_jepsen.dsm.stores.zookeeper_commit import (
+    ROOT,
+    Plan,
+    bound_path,
+    holds,
+    key_of,
+    path_of,
+    plan,
+    slot_path,
+)
+from dsm_jepsen.dsm.stores.zookeeper_errors import FAILED_COMPARES, outcome
+from dsm_jepsen.dsm.stores.zookeeper_link import Link, Send, Signal
+from dsm_jepsen.dsm.stores.zookeeper_session import ZooKeeperSession
+from dsm_jepsen.env import (
+    Change,
+    Commit,
+    Compare,
+    DefiniteError,
+    Delete,
+    Entry,
+    IndefiniteError,
+    Put,
+    Session,
+    Write,
+)
+
+_LINK_TTL_S = 6.0
+"""Of the connection itself; after two thirds of it in silence it counts as broken, with its watches."""
+
+_WATCH_QUEUE = 256
+"""Changes kept for a slow reader beyond those that the log keeps."""
+
+_TRIES = 200
+"""Of a write that others keep getting ahead of; each loss means that one of them got through."""
+
+
+class ZooKeeperStore:
+    """An ``env.Store`` on one member of ZooKeeper.
+
+    Args:
+        host: the member's address.
+        port: its port for clients.
+        timeout_ms: after how long a call gives up.
+        log: takes a line when something happens that no caller sees.
+        ring_size: how many changes the logs of new keys keep; a power of two.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, timeout_ms: int, log: Callable[[str], None], ring_size: int = SIZE
+    ) -> None:
+        if timeout_ms < 1:
+            raise ValueError(f"timeout_ms is {timeout_ms}; a call needs at least 1 ms")
+        self._host, self._port = host, port
+        self._timeout_s = timeout_ms / 1000
+        self._log = log
+        self._ring_size = require_size(ring_size)
+        self._loop = asyncio.get_running_loop()
+        self._link = Link(host, port, ttl_s=_LINK_TTL_S)
+        self._rooted = False
+        self._feeds: list[Feed[Any]] = []
+        self._sessions: list[ZooKeeperSession] = []
+        self._closed = False
+
+    async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
+        """Read a key."""
+        (head,) = await self._heads([key], fresh=not stale_ok, until_s=self._until_s())
+        return _entry(key, head)
+
+    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
+        """Read all keys below a prefix, one by one; costs a look at the names of all keys."""
+        until_s = self._until_s()
+        keys = await self._keys(prefix, fresh=not stale_ok, until_s=until_s)
+        heads = await self._heads(keys, fresh=False, until_s=until_s)
+        entries = (_entry(key, head) for key, head in zip(keys, heads, strict=True))
+        return tuple(entry for entry in entries if entry is not None)
+
+    async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
+        """Write a key."""
+        commit = await self.transact((), (Put(key, value, session),))
+        assert commit is not None, "a transaction without compares cannot be refused"
+        assert commit.versions[0] is not None, "a key that was written has a version"
+        return Entry(key, value, commit.versions[0], commit.position)
+
+    async def delete(self, key: str) -> bool:
+        """Delete a key."""
+        done = await self._transact((), (Delete(key),))
+        assert done is not None, "a transaction without compares cannot be refused"
+        return done[1][key]
+
+    async def compare_and_set(self, key: str, value: bytes, *, version: int | None) -> Entry | None:
+        """Write a key if it has this version."""
+        commit = await self.transact((Compare(key, version),), (Put(key, value),))
+        if commit is None or commit.versions[0] is None:
+            return None
+        return Entry(key, value, commit.versions[0], commit.position)
+
+    async def transact(self, compares: Sequence[Compare], writes: Sequence[Write]) -> Commit | None:
+        """Do all writes if all compares hold; all writes to sessions must be to the same one."""
+        done = await self._transact(compares, writes)
+        return None if done is None else done[0]
+
+    def watch(self, key: str, *, after: int) -> Feed[Change]:
+        """Follow a key's changes; a silent connection counts as broken after some four seconds."""
+        return self._feed(
+            Feed(self._changes(key, after), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
+        )
+
+    def watch_hint(self, prefix: str) -> Feed[None]:
+        """Learn when to list again; each hint costs a look at all keys below the prefix."""
+        # Not coalescing: a hint that nobody takes holds up the next one, and so the cost of it.
+        return self._feed(Feed(self._hints(prefix), size=1, coalesce=False, closed=self._forget))
+
+    async def open_session(self, ttl_ms: int) -> ZooKeeperSession:
+        """Begin a session, on a connection of its own; the member may grant less time than asked for."""
+        if ttl_ms < 1:
+            raise ValueError(f"ttl_ms is {ttl_ms}; a session needs at least 1 ms")
+        self._require_open()
+        session = await ZooKeeperSession.open(
+            self._host,
+            self._port,
+            root=ROOT,
+            ttl_s=ttl_ms / 1000,
+            timeout_s=self._timeout_s,
+            log=self._log,
+        )
+        self._sessions = [other for other in self._sessions if other.alive] + [session]
+        return session
+
+    async def close(self) -> None:
+        """Close the connection with its watches; sessions are confirmed no more."""
+        self._closed = True
+        await asyncio.gather(self._link.close(), *(session.abandon() for session in self._sessions))
+        for feed in tuple(self._feeds):
+            await feed.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise DefiniteError("connection-closed", "nothing was sent")
+
+    def _until_s(self) -> float:
+        return self._loop.time() + self._timeout_s
+
+    async def _heads(self, keys: Sequence[str], *, fresh: bool, until_s: float) -> Sequence[Head | None]:
+        syncs = [_sync] if fresh else []
+        found = await self._link.read(*syncs, *map(_get, map(path_of, keys)), until_s=until_s)
+        return [_head(answer) for answer in found[len(syncs) :]]
+
+    async def _keys(
+        self, prefix: str, *, fresh: bool, until_s: float, watch: Signal | None = None
+    ) -> Sequence[str]:
+        syncs = [_sync] if fresh else []
+        *_, names = await self._link.read(
+            *syncs, lambda client: client.get_children_async(ROOT, watch), until_s=until_s
+        )
+        return sorted(key for key in map(key_of, names or ()) if key.startswith(prefix))
+
+    async def _transact(
+        self, compares: Sequence[Compare], writes: Sequence[Write]
+    ) -> tuple[Commit, dict[str, bool]] | None:
+        """Do all writes if all compares hold; the commit, and which keys existed before."""
+        names = [write.key for write in writes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a transaction writes {names}; each key may be written once")
+        keys = sorted({*names, *(compare.key for compare in compares)})
+        link = self._link_for(writes)
+        until_s = self._until_s()
+        await self._make_root(until_s)
+        for turn in range(_TRIES):
+            # First as the member has it: if that is stale, the transaction fails and does no harm.
+            found = await self._heads(keys, fresh=turn > 0, until_s=until_s)
+            heads = dict(zip(keys, found, strict=True))
+            if not all(holds(compare, heads) for compare in compares):
+                if turn == 0:
+                    continue
+                return None
+            made = plan(heads, writes, size=self._ring_size)
+            position = await self._commit(link, made, until_s=until_s)
+            if position is not None:
+                existed = {key: head is not None and head.version is not None for key, head in heads.items()}
+                return Commit(position, tuple(made.versions[name] for name in names)), existed
+        # Definite: every try was answered with a refusal.
+        raise DefiniteError("contention", f"others changed {keys} during each of {_TRIES} tries")
+
+    async def _commit(self, link: Link, made: Plan, *, until_s: float) -> int | None:
+        """Carry out a plan; its position, or ``None``, and nothing done, if the keys have changed since."""
+        if not made.operations:
+            return link.position
+
+        def send(client: Any) -> Any:
+            transaction = client.transaction()
+            for operation in made.operations:
+                operation.add_to(transaction)
+            return transaction.commit_async()
+
+        results = await link.write(send, until_s=until_s)
+        # kazoo returns what failed among the results. If one part did, none was carried out; the others
+        # are then marked as rolled back, or as not tried.
+        failures = [outcome(result, writes=True) for result in results if isinstance(result, Exception)]
+        for failure in failures:
+            if isinstance(failure, DefiniteError):
+                if failure.kind in FAILED_COMPARES:
+                    return None
+                raise failure
+        if failures:
+            raise failures[0]
+        if len(results) != len(made.operations):
+            raise IndefiniteError(
+                "unreadable-answer", f"{len(made.operations)} parts, {len(results)} results"
+            )
+        return max((stat.mzxid for stat in results if hasattr(stat, "mzxid")), default=link.position)
+
+    def _link_for(self, writes: Sequence[Write]) -> Link:
+        """The connection to write over: a session's own, since what is bound belongs to a connection."""
+        self._require_open()
+        sessions = {id(put.session): put.session for put in writes if isinstance(put, Put) and put.session}
+        if not sessions:
+            return self._link
+        session, *others = sessions.values()
+        if others or not isinstance(session, ZooKeeperSession):
+            raise ValueError(
+                "a transaction on ZooKeeper binds keys to at most one session, one of ZooKeeper's"
+            )
+        if not session.alive:
+            # Definite: nothing is sent over the connection of a session that counts as lost.
+            raise DefiniteError("session-lost", session.id)
+        return session.link
+
+    async def _make_root(self, until_s: float) -> None:
+        """Make the parent of all keys, if it is not there."""
+        if self._rooted:
+            return
+        try:
+            await self._link.write(lambda client: client.create_async(ROOT), until_s=until_s)
+        except DefiniteError as error:
+            if error.kind not in FAILED_COMPARES:
+                raise
+        self._rooted = True
+
+    async def _changes(self, key: str, after: int) -> AsyncGenerator[Change, None]:
+        """Give a key's changes: whatever is new in its log whenever one of its watches fires."""
+        self._require_open()
+        signal = Signal()
+        position, known = after, 0
+        while True:
+            # The watches come first: what they might miss, the reading after them shows.
+            *_, found = await self._link.read(
+                *_watches(key, signal), _get(path_of(key)), until_s=self._until_s()
+            )
+            head = _head(found)
+            if head is not None:
+                slots = await self._slots(key, head, known=known)
+                for step in replay(head, slots, after=position):
+                    position = step.position
+                    yield _change(key, step.position, step.record)
+                known = head.record.number
+            await signal.wait()
+
+    async def _slots(self, key: str, head: Head, *, known: int) -> dict[int, tuple[Record, int]]:
+        """Read the slots of the records after those known; leave out those that are not there."""
+        numbers = missing(head, known=known)
+        paths = [slot_path(key, number % head.record.size) for number in numbers]
+        found = await self._link.read(*map(_get, paths), until_s=self._until_s())
+        return {
+            number: (Record.decode(slot[0]), slot[1].mzxid)
+            for number, slot in zip(numbers, found, strict=True)
+            if slot is not None
+        }
+
+    async def _hints(self, prefix: str) -> AsyncGenerator[None, None]:
+        """Give a hint when all watches are set, and whenever one has fired and they are set again."""
+        self._require_open()
+        signal = Signal()
+        while True:
+            until_s = self._until_s()
+            await self._make_root(until_s)
+            keys = await self._keys(prefix, fresh=False, until_s=until_s, watch=signal)
+            await self._link.read(*itertools.chain(*(_watches(key, signal) for key in keys)), until_s=until_s)
+            yield None
+            await signal.wait()
+
+    def _feed(self, feed: Feed[Any]) -> Feed[Any]:
+        """Remember a feed, to close it with the connection."""
+        self._feeds.append(feed)
+        return feed
+
+    def _forget(self, feed: Feed[Any]) -> None:
+        """Forget a feed that was closed."""
+        if feed in self._feeds:
+            self._feeds.remove(feed)
+
+
+def _sync(client: Any) -> Any:
+    """Have the member catch up with its leader."""
+    return client.sync_async(ROOT)
+
+
+def _get(path: str) -> Send:
+    """Read a znode."""
+    return lambda client: client.get_async(path)
+
+
+def _watches(key: str, signal: Signal) -> tuple[Send, Send]:
+    """Have a signal fire when a key's record changes, and when its session ends."""
+    return (
+        lambda client: client.exists_async(path_of(key), signal),
+        lambda client: client.exists_async(bound_path(key), signal),
+    )
+
+
+def _head(answer: Any) -> Head | None:
+    """What was read of a key's znode."""
+    if answer is None:
+        return None
+    data, stat = answer
+    return Head(
+        record=Record.decode(data),
+        data_version=stat.version,
+        position=stat.mzxid,
+        children_position=stat.pzxid,
+    )
+
+
+def _entry(key: str, head: Head | None) -> Entry | None:
+    """What a head says of its key."""
+    if head is None or head.version is None:
+        return None
+    return Entry(key, head.record.value, head.version, head.position)
+
+
+def _change(key: str, position: int, record: Record | None) -> Change:
+    """What a record says of its key."""
+    if record is None or record.kind is Kind.DELETED:
+        return Change(key, None, position)
+    return Change(key, Entry(key, record.value, record.number, position), position)
