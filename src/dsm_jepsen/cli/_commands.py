@@ -11,11 +11,21 @@ from dsm_jepsen import __version__
 from dsm_jepsen.cli._progress import progress
 from dsm_jepsen.dsm.ensemble import VARIANTS
 from dsm_jepsen.dsm.machines import MACHINES
+from dsm_jepsen.env import Capability
+from dsm_jepsen.nemesis import describe
 from dsm_jepsen.scenarios import Options, Result, Scenario, find_scenario, judge, run, scenarios, simulate
 from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, STORES
 
 _ALIASES = {"test": "run", "analyze": "check"}
 """Jepsen's words for our commands."""
+
+_WHERE = {
+    Capability.KILL: "on every cluster",
+    Capability.PAUSE: "on every cluster",
+    Capability.CUT: "simulated, and local in network namespaces",
+    Capability.SLOW: "simulated, and local in network namespaces",
+}
+"""Which clusters have a capability; a run finds out for certain, before it starts anything."""
 
 _EXIT_CODES = {True: 0, False: 1, None: 2}
 
@@ -126,9 +136,10 @@ def list_scenarios() -> int:
 @app.command("nemeses")
 @_debug
 def list_nemeses() -> int:
-    """List the faults: what each does and finds, and what a cluster must be able to do for it."""
-    for line in nemesis_lines():
-        click.echo(line)
+    """List the faults: what each does and finds, and where it can run."""
+    for fault in describe():
+        click.echo(f"{fault.name}\n  {fault.title}\n  finds: {fault.finds}")
+        click.echo(f"  runs:  {'; '.join(_WHERE[need] for need in fault.needs)}\n")
     return 0
 
 

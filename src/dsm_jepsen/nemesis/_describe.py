@@ -4,6 +4,7 @@ import re
 import sys
 from dataclasses import dataclass
 
+from dsm_jepsen.env import Capability
 from dsm_jepsen.nemesis._base import NEMESES
 
 _DOCSTRING = re.compile(r"(?P<title>[^\n]+)\n.*^Finds:(?P<finds>.*)^Needs:", re.DOTALL | re.MULTILINE)
@@ -23,7 +24,7 @@ class Description:
     name: str
     title: str
     finds: str
-    needs: tuple[str, ...]
+    needs: tuple[Capability, ...]
 
 
 def describe() -> tuple[Description, ...]:

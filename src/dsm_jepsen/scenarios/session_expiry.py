@@ -4,10 +4,9 @@ Claim under test: a node whose session has expired refuses what it cannot know, 
 Known to catch: nodes that answer healthy from old state after a pause, rejoining from a cache.
 """
 
-from dsm_jepsen.checkers import join_equals_live
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, RESTARTS, ensemble, ensemble_checkers, node_of
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
 from dsm_jepsen.scenarios._ensemble_phases import random_event, reads, settled_reads
 from dsm_jepsen.scenarios.generators import (
     any_of,

@@ -1,0 +1,42 @@
+"""Links lose some of everything, then are slow, while events go on.
+
+Claim under test: an event whose reply was lost is told as unknown, or as what became of it; never as failed
+when it was done.
+Known to catch: time-outs that are told as failures, retries that apply an event twice.
+"""
+
+from dsm_jepsen.dsm.ensemble import FRESH_MS
+from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble_phases import fault, random_event, settled_reads
+from dsm_jepsen.scenarios.generators import clients, cycle, mix, once, phases, stagger, time_limit
+
+_SECONDS = 30
+
+
+def _workload(_: Settings) -> Workload:
+    event, read, strong = (
+        cycle(once(f, value)) for f, value in (("event", random_event), ("read", None), ("read-strong", None))
+    )
+    load = clients(
+        time_limit(_SECONDS, stagger(0.05, mix(event, event, read, strong, purpose="flaky-network/f")))
+    )
+    return Workload(
+        generator=phases(fault("flaky-links", load), fault("slow-links", load)),
+        final_generator=clients(settled_reads()),
+        settle_s=8,
+        checkers=ensemble_checkers(
+            {"event": 30, "read": 30, "read-strong": 30}, "flaky-links", settle_ms=FRESH_MS
+        ),
+    )
+
+
+SCENARIO = Scenario(
+    name="flaky-network",
+    title="links lose messages, then are slow, while events go on",
+    system=ensemble,
+    workload=_workload,
+    variants=FLAWS,
+    nemeses=("flaky-links", "slow-links"),
+    levels=LEVELS,
+)
