@@ -10,7 +10,7 @@ import pytest
 
 from dsm_jepsen.checkers import CasRegister, linearizable, stats
 from dsm_jepsen.env import Client, DefiniteError, Program, Site, Store
-from dsm_jepsen.scenarios import Scenario, Workload, simulate
+from dsm_jepsen.scenarios import Scenario, Settings, Workload, simulate
 from dsm_jepsen.scenarios.generators import Ask, clients, cycle, limit, mix, once, stagger
 
 
@@ -64,7 +64,7 @@ def _cas(ask: Ask) -> list[int]:
     return [ask.rng.below(5, purpose="expected"), ask.rng.below(5, purpose="new")]
 
 
-def _workload() -> Workload:
+def _workload(_: Settings) -> Workload:
     operations = mix(cycle(once("read")), cycle(once("write", _value("written"))), cycle(once("cas", _cas)))
     return Workload(
         generator=clients(limit(200, stagger(0.002, operations))),

@@ -4,21 +4,33 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from dsm_jepsen.history import jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
+from dsm_jepsen.scenarios.runner import STORES
 
-SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "20"))
+SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "4"))
 """How many seeds each scenario is tried with; CI takes more."""
 
+RUNS = [
+    pytest.param(name, store, settings, id="-".join((name, store, *settings.values())))
+    for name, scenario in scenarios().items()
+    for store in STORES
+    for settings in (
+        [{"leader": side} for side in scenario.settings["leader"]] if scenario.settings else [{}]
+    )
+]
+"""Every scenario on every store, with every setting."""
 
-@pytest.mark.parametrize("name", scenarios())
-def test_the_correct_system_is_valid_on_every_seed(name: str) -> None:
+
+@pytest.mark.parametrize(("name", "store", "settings"), RUNS)
+def test_the_correct_system_is_valid_on_every_seed(name: str, store: str, settings: dict[str, str]) -> None:
     scenario = find_scenario(name)
     for seed in range(SEEDS):
-        result = simulate(scenario, seed=seed)
+        result = simulate(scenario, seed=seed, store=store, settings=settings)
         wrong = {name: verdict.because for name, verdict in result.verdicts.items() if not verdict.valid}
         assert wrong == {}, f"seed {seed}"
 
@@ -60,7 +72,7 @@ CATCHES = [
 
 @pytest.mark.parametrize(("broken", "checker", "anomaly"), CATCHES)
 def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
-    broken: dict[str, str], checker: str, anomaly: str
+    broken: dict[str, Any], checker: str, anomaly: str
 ) -> None:
     scenario = find_scenario("mixed-events")
     for seed in range(50):
@@ -108,6 +120,6 @@ def test_another_seed_gives_another_history() -> None:
         pytest.param({"lie": "stale"}, "did you mean stale-reads", id="lie"),
     ],
 )
-def test_an_unknown_flaw_is_refused_with_near_names(broken: dict[str, str], words: str) -> None:
+def test_an_unknown_flaw_is_refused_with_near_names(broken: dict[str, Any], words: str) -> None:
     with pytest.raises(ScenarioError, match=words):
         simulate(find_scenario("mixed-events"), seed=1, **broken)

@@ -1,0 +1,66 @@
+"""Which checker finds which flaw in which scenario: every checker has seen red, and can again."""
+
+from typing import Any
+
+import pytest
+
+from dsm_jepsen.scenarios import find_scenario, scenarios, simulate
+
+SEEDS = 50
+"""Each flaw must be found within so many seeds."""
+
+TABLE = [
+    # checker, scenario, settings, what is broken
+    ("linearizable", "mixed-events", {}, {"variant": "no-version-check"}),
+    ("linearizable", "mixed-events", {}, {"lie": "stale-reads"}),
+    ("linearizable", "partition-half", {"leader": "minority"}, {"variant": "cached-rejoin"}),
+    ("legal-transitions", "mixed-events", {}, {"variant": "replay-events"}),
+    ("legal-transitions", "mixed-events", {}, {"lie": "lost-commits"}),
+    ("agreement", "concurrent-variables", {}, {"variant": "losers-action"}),
+    ("convergence", "mixed-events", {}, {"variant": "replay-events"}),
+    ("convergence", "partition-half", {}, {"variant": "stale-healthy"}),
+    ("monotonic-reads", "crash-all", {}, {"variant": "clean-state"}),
+    ("single-winner", "parallel-events", {}, {"variant": "not-idempotent"}),
+    ("single-winner", "parallel-events", {}, {"variant": "silent-losers"}),
+    ("minority-refuses", "partition-half", {}, {"variant": "stale-healthy"}),
+    ("majority-available", "partition-half", {"leader": "minority"}, {"variant": "wedged"}),
+    ("convergence-after-heal", "partition-half", {"leader": "minority"}, {"variant": "replay-events"}),
+    ("no-lost-acknowledgement", "crash-all", {}, {"variant": "clean-state"}),
+    ("no-effect-of-refused", "kill-during-commit", {}, {"variant": "timeout-is-failure"}),
+    ("join-equals-live", "stop-start", {}, {"variant": "forgetful-writer"}),
+    ("availability", "soak-past-the-log", {}, {"variant": "ring-index"}),
+]
+
+COUNTING = {"stats", "adequacy"}
+"""These count: what they call wrong is a run that says too little, not a flaw of the system."""
+
+
+@pytest.mark.parametrize(
+    ("checker", "scenario", "settings", "broken"),
+    [pytest.param(*row, id=f"{row[0]}-{next(iter(row[3].values()))}") for row in TABLE],
+)
+def test_a_checker_finds_a_flaw_and_its_seed_finds_it_again(
+    checker: str, scenario: str, settings: dict[str, str], broken: dict[str, Any]
+) -> None:
+    chosen = find_scenario(scenario)
+    for seed in range(SEEDS):
+        verdict = simulate(chosen, seed=seed, settings=settings, **broken).verdicts[checker]
+        if verdict.valid is False:
+            break
+    else:
+        pytest.fail(f"not found within {SEEDS} seeds")
+    assert verdict.anomaly
+    again = simulate(chosen, seed=seed, settings=settings, **broken)
+    assert again.verdicts[checker] == verdict
+
+
+def test_every_checker_of_every_scenario_stands_in_the_table() -> None:
+    used = {
+        name for scenario in scenarios().values() for name in scenario.workload(scenario.choose({})).checkers
+    }
+    assert used - COUNTING == {row[0] for row in TABLE}
+
+
+def test_every_variant_stands_in_the_table() -> None:
+    known = {name for scenario in scenarios().values() for name in scenario.variants}
+    assert known == {row[3]["variant"] for row in TABLE if "variant" in row[3]}
