@@ -127,6 +127,11 @@ def test_reserve_gives_threads_to_generators_in_order(play: Play) -> None:
     assert threads["c"] <= {3, 4}
 
 
+def test_an_operation_that_no_thread_may_do_is_left_out(play: Play) -> None:
+    events = play(each_process(reserve((1, once("a")), default=once("b"))))
+    assert {event.f for event in events} == {"a"}
+
+
 def test_clients_and_nemesis_keep_to_their_threads(play: Play) -> None:
     events = play(any_of(clients(limit(20, READS)), nemesis(limit(3, cycle(once("start-x"))))))
     assert {event.process for event in events if event.f == "start-x"} == {NEMESIS}

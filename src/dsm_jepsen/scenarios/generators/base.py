@@ -89,7 +89,8 @@ class _Once(Generator):
 
     def ask(self, ask: Ask) -> Answer:
         if not ask.free:
-            return Pending(), self
+            # Without any thread it could call its own, its turn will never come.
+            return (Pending(), self) if ask.threads else None
         thread = ask.free[0] if len(ask.free) == 1 else ask.rng.choice(ask.free, purpose="generator/thread")
         value = self.value(ask) if callable(self.value) else self.value
         return Invocation(thread, self.f, value), NOTHING
