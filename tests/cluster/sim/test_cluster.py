@@ -19,7 +19,7 @@ def test_it_is_a_cluster(cluster: SimCluster) -> None:
     assert as_any_other.nodes == NODES
     assert as_any_other.control.nodes == NODES
     assert as_any_other.control.capabilities() == set(Capability)
-    assert "python" in as_any_other.versions()
+    assert as_any_other.versions()["modelled store"] == "etcd"
 
 
 async def test_the_program_runs_on_every_node_with_a_world_of_its_own(cluster: SimCluster) -> None:

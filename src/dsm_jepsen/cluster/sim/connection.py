@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from dsm_jepsen.cluster.sim.members import Member, Request
 from dsm_jepsen.cluster.sim.network import give_up
-from dsm_jepsen.cluster.sim.process import Process
+from dsm_jepsen.cluster.sim.process import Process, SimFuture
 from dsm_jepsen.cluster.sim.sessions import SimSession
 from dsm_jepsen.cluster.sim.store import SimStore
 from dsm_jepsen.cluster.sim.watches import Feed, SimHints, SimWatch
@@ -17,12 +17,15 @@ F = TypeVar("F", bound=Feed[Any])
 TIMEOUT_MS = 2_000
 """How long a client waits for an answer."""
 
+LINE_MAX = 1_000
+"""Requests of one session that wait for their turn."""
+
 
 class SimConnection:
     """One client's way to its member.
 
-    Errors of every call: ``DefiniteError`` ``connection-refused`` (the member is dead) or
-    ``connection-closed``; ``IndefiniteError`` ``timeout`` or ``connection-reset``;
+    Errors of every call: ``DefiniteError`` ``connection-refused`` (the member is dead),
+    ``connection-closed`` or ``too-many-requests``; ``IndefiniteError`` ``timeout`` or ``connection-reset``;
     ``SessionLostError`` when a write is to be bound to a session that the store has dropped.
     """
 
@@ -36,7 +39,7 @@ class SimConnection:
         self.closed = False
         self._timeout_us = timeout_ms * 1_000
         self._feeds: list[Feed[Any]] = []
-        self._line: deque[Request] = deque()
+        self._line: deque[Request] = deque()  # of a pipeline; the first is under way
 
     async def ask(
         self,
@@ -49,16 +52,17 @@ class SimConnection:
         if self.closed:
             # Definite: nothing is sent.
             raise DefiniteError("connection-closed")
+        if len(self._line) >= LINE_MAX:
+            # Definite: it does not even wait to be sent.
+            raise DefiniteError("too-many-requests")
         loop = self.loop
         answer = loop.create_future()
         request = Request(self.client, self.member, answer, read=read, write=write, stale_ok=stale_ok)
         timer = loop.after(self._timeout_us, self.client, give_up, answer)
-        if not self.store.promises.pipelined:
-            self.store.send(request)
-        else:
+        if self.store.promises.pipelined:
             self._line.append(request)
-            if len(self._line) == 1:
-                self.store.send(request)
+        if len(self._line) <= 1:
+            self.store.send(request)
         try:
             return await answer
         finally:
@@ -68,15 +72,22 @@ class SimConnection:
                 self._next_in_line()
 
     def _next_in_line(self) -> None:
-        """Axiom of ZooKeeper: a session is a pipeline. Send what waited, also what nobody waits for now."""
+        """Send what waited, also a write that nobody waits for any more: its caller withdrew nothing."""
         self._line.popleft()
-        while self._line and not self.closed:
-            request = self._line[0]
-            self.store.send(request)
-            if not request.answer.done():
-                break
+        while self._line and self._line[0].answer.done() and self._line[0].write is None:
             self._line.popleft()
-            del self.member.open[request]
+        if self._line and not self.closed:
+            request = self._line[0]
+            if request.answer.done():
+                request.answer = self.loop.create_future()
+                request.answer.add_done_callback(self._ghost_is_done, context=self.client.context)
+                self.loop.after(self._timeout_us, self.client, give_up, request.answer)
+            self.store.send(request)
+
+    def _ghost_is_done(self, answer: SimFuture[Any]) -> None:
+        answer.exception()  # nobody is to be told
+        self.member.open.pop(self._line[0], None)
+        self._next_in_line()
 
     async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
         """Read a key."""

@@ -69,8 +69,8 @@ class SimControl:
     async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
         """Lose each message on these directed links with this chance: requests, answers and news alike.
 
-        Members repeat to each other what was lost, so that it comes later; they never take a lossy link
-        for a cut one, unless it loses everything.
+        What a leader and its members tell each other of the log they repeat, so that it comes later; they
+        never take a lossy link for a cut one, unless it loses everything.
 
         Raises:
             ValueError: a chance that is none, or an unknown host.
