@@ -53,7 +53,7 @@ class Scripted:
 class Shaker:
     """A nemesis that only says what it did."""
 
-    async def start(self, control: Control, rng: Rng) -> list[str]:
+    async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> list[str]:
         return ["n3"]
 
     async def stop(self, control: Control) -> list[str]:
