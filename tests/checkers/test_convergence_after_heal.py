@@ -115,7 +115,7 @@ def test_how_long_each_node_took_is_measured(heals: Checker, history: Read) -> N
     reads = "1100-1101 n1 read = 1 B\n1100-1102 n2 read = 0 A\n1500-1600 n2 read = 1 B\n"
     text = CUT + HEAL + reads + "3500-3501 n1 read = 1 B"
     details = heals(history(text)).details
-    assert details["heals"] == [
+    assert details["calms"] == [
         {
             "since": "stop-cut",
             "at_ms": 1000.0,

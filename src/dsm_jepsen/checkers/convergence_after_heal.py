@@ -5,8 +5,8 @@ machine, nodes that catch up with something else.
 Misses: nodes that answer no read after the bound: its details list them as ``silent``. A heal while another
 fault is in force is not judged, nor is what was read after the next fault's start was asked for.
 Cost: linear in the history, times the number of heals.
-Needs: reads after heals. Its details tell how long each node took until a read showed the newest version;
-how exactly depends on how often it was read.
+Needs: reads after heals. Its details tell how long each node took until a read showed the newest version,
+with quantiles over the heals; how exactly depends on how often it was read.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from dsm_jepsen.checkers._faults import faults
 from dsm_jepsen.checkers._sightings import Newest, Sighting, sightings
 from dsm_jepsen.checkers._story import tell, wrong_content
 from dsm_jepsen.checkers._words import Problem, milliseconds, naming, quantiles
-from dsm_jepsen.history import History, Op
+from dsm_jepsen.history import NEMESIS, History, Op
 
 
 def convergence_after_heal(machine: Machine | None, *, within_ms: int) -> Checker:
@@ -36,8 +36,9 @@ def convergence_after_heal(machine: Machine | None, *, within_ms: int) -> Checke
     def check(history: History) -> Verdict:
         seen = [one for one in sightings(history) if one.shown.type == "ok"]
         calms = list(_calms(history, seen, within_ms))
-        latencies = [ms for calm in calms for ms in calm.latency_ms.values()]
-        details = {"heals": [calm.summary() for calm in calms], "latency_ms": quantiles(latencies)}
+        heals = [calm for calm in calms if calm.since.process == NEMESIS]
+        latencies = [ms for calm in heals for ms in calm.latency_ms.values()]
+        details = {"calms": [calm.summary() for calm in calms], "latency_ms": quantiles(latencies)}
         late = [read for calm in calms for read in calm.late]
         story = tell(machine, history) if machine else None
         for calm in calms:
@@ -48,7 +49,8 @@ def convergence_after_heal(machine: Machine | None, *, within_ms: int) -> Checke
         if not late:
             because = f"no node answered a read sent more than {within_ms} ms after a heal or the last event"
             return Verdict(valid=None, because=because, details=details)
-        words = f"{len(late)} reads showed the newest after {len(calms)} heals, the last event counted as one"
+        words = f"{len(late)} reads sent more than {within_ms} ms after {len(heals)} heals or the last event "
+        words += "showed the newest"
         return Verdict(valid=True, because=words, details=details)
 
     return check
