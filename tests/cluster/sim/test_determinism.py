@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from dsm_jepsen.cluster.sim import STORES
+
 _STORY = """
 import asyncio, hashlib, sys
 from dsm_jepsen.cluster.sim import SimCluster
@@ -53,22 +55,23 @@ async def main(cluster, history):
         history.append(sorted(task.get_name() for task in done))
 
 history = []
-with SimCluster(seed=sys.argv[1]) as cluster:
+with SimCluster(seed=sys.argv[1], store=sys.argv[2]) as cluster:
     cluster.run(main(cluster, history))
     trace = repr((history, cluster.logs, cluster.loop.steps, cluster.loop.now_us))
 print(len(history), hashlib.sha256(trace.encode()).hexdigest())
 """
 
 
-def _trace(seed: str, hash_seed: str) -> str:
+def _trace(seed: str, hash_seed: str, store: str = "etcd") -> str:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-c", _STORY, seed]
+    command = [sys.executable, "-c", _STORY, seed, store]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("seed", ["1", "two"])
-def test_a_seed_gives_the_same_history_in_every_process(seed: str) -> None:
-    first, second = _trace(seed, "0"), _trace(seed, "12345")
+def test_a_seed_gives_the_same_history_in_every_process(seed: str, store: str) -> None:
+    first, second = _trace(seed, "0", store), _trace(seed, "12345", store)
     assert first == second
     assert int(first.split()[0]) > 700
 
