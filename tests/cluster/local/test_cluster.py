@@ -1,4 +1,4 @@
-"""A real cluster on this machine: what comes up, what faults do, and that nothing stays behind."""
+"""A real cluster on the loopback: what comes up, what faults do, and that nothing stays behind."""
 
 import asyncio
 import base64
@@ -68,6 +68,7 @@ def make(tmp_path: Path) -> Make:
         return LocalCluster(
             run_folder=tmp_path / run,
             open_store=no_store,
+            network="loopback",
             command=(sys.executable, str(program)),
             node_options=("--etcd-client", "aetcd"),
             log=log,
@@ -293,7 +294,8 @@ class TestNothingStaysBehind:
             from pathlib import Path
             from dsm_jepsen.cluster.local import LocalCluster
             async def main():
-                await LocalCluster(run_folder=Path({str(tmp_path / "run")!r}), open_store=None).start(None)
+                run = Path({str(tmp_path / "run")!r})
+                await LocalCluster(run_folder=run, open_store=None, network="loopback").start(None)
                 print("up", flush=True)
                 await asyncio.sleep(60)
             asyncio.run(main())
@@ -348,9 +350,19 @@ class TestRefusals:
         control = make().control
         assert control.capabilities() == {Capability.KILL, Capability.PAUSE}
         link = Link("n1", Role.STORE, "n2", Role.STORE)
-        with pytest.raises(RefusedError, match="cannot cut 1 links: that needs a network namespace"):
-            asyncio.run(control.cut([link]))
+        for verb, words in (
+            (
+                control.cut([link]),
+                "cannot cut links on the loopback, and it has no network namespaces: the loop",
+            ),
+            (control.slow([link], delay_ms=1, jitter_ms=0), "cannot slow links on the loopback"),
+            (control.flaky([link], loss_per_mille=1), "cannot make links flaky on the loopback"),
+        ):
+            with pytest.raises(RefusedError, match=words):
+                asyncio.run(verb)
         asyncio.run(control.mend())
+        asyncio.run(control.fast())
+        assert asyncio.run(control.dropped()) == 0
 
     def test_a_process_that_does_not_exist(self, make: Make) -> None:
         with pytest.raises(RefusedError, match="no node process on 'n1'; it has not been started"):
@@ -366,4 +378,8 @@ class TestRefusals:
     def test_a_cluster_knows_what_it_runs(self, make: Make, tmp_path: Path) -> None:
         cluster = make()
         assert cluster.name == "local"
-        assert cluster.versions() == {"etcd": "3.5.1", "etcd-binary": str(tmp_path / "bin" / "etcd")}
+        assert cluster.versions() == {
+            "etcd": "3.5.1",
+            "etcd-binary": str(tmp_path / "bin" / "etcd"),
+            "network": "loopback (the loopback was asked for)",
+        }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cluster.local.control import LocalControl
+from dsm_jepsen.cluster.local.loopback import Loopback
 from dsm_jepsen.env import Role
 
 
@@ -41,6 +42,7 @@ def test_the_leader_is_the_running_member_that_leads_in_the_highest_term(
 ) -> None:
     control = LocalControl(
         list(terms),
+        lan=Loopback("a test"),
         processes={(node, Role.STORE): process(states.get(node, "running")) for node in terms},
         members={node: member(term) for node, term in terms.items()},
     )

@@ -1,8 +1,9 @@
-"""The local cluster: a real store and real node programs, all as processes on this machine's loopback.
+"""The local cluster: a real store and real node programs, all as processes on this machine.
 
 Needs Linux and the store's programs. Costs some 30 MB of memory per etcd member, 70 per ZooKeeper server. All
-hosts share one clock and one network: processes can be killed and frozen, links cannot be cut. The stores' data lie in the
-folder for temporary files: if that is in memory, syncing to disk costs nothing; ``TMPDIR`` names another.
+hosts share one clock. With the rights of root every process has a network of its own, whose links can be cut
+(see ``namespaces``); without, all share the loopback. The stores' data lie in the folder for temporary files:
+if that is in memory, syncing to disk costs nothing; ``TMPDIR`` names another.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.local.control import LocalControl
 from dsm_jepsen.cluster.local.etcd import Etcd
 from dsm_jepsen.cluster.local.leftovers import RunFolder, clean_leftovers
-from dsm_jepsen.cluster.local.ports import Ports
+from dsm_jepsen.cluster.local.networks import choose_lan
 from dsm_jepsen.cluster.local.processes import Process, end
 from dsm_jepsen.cluster.local.zookeeper import ZooKeeper
 from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, Store
@@ -28,7 +29,6 @@ from dsm_jepsen.env.real import HttpNetwork, RealClock
 if TYPE_CHECKING:
     from dsm_jepsen.cluster.local.members import Kind, Member
 
-_HOST = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
 _START_POLL_S = 0.05
 # Members get none: their data are thrown away, and a leader would wait for followers that are going, too.
@@ -46,6 +46,9 @@ class LocalCluster:
         store: the store's name, ``etcd`` or ``zookeeper``.
         zookeeper_home: the folder of an unpacked release of ZooKeeper; ``None``: Debian's package.
         nodes: the hosts' names.
+        network: one of ``NETWORKS``; ``auto`` is namespaces if they can be had, else the loopback.
+        kill_stale: whether mending a cut ends the connections that crossed it, so that the members find each
+            other again in a moment rather than in up to half a minute.
         command: what runs ``dsm-jepsen``; a program's own arguments are added to it.
         node_options: further arguments for every node program, after the cluster's own.
         log: takes a line about anything worth knowing, such as a process that ended on its own.
@@ -62,6 +65,8 @@ class LocalCluster:
         store: str = "etcd",
         zookeeper_home: Path | None = None,
         nodes: Sequence[str] = NODES,
+        network: str = "auto",
+        kill_stale: bool = True,
         command: Sequence[str] = (sys.executable, "-m", "dsm_jepsen"),
         node_options: Sequence[str] = (),
         log: Callable[[str], None] = _log.warning,
@@ -84,7 +89,10 @@ class LocalCluster:
         self._clock = RealClock()
         self._processes: dict[tuple[str, Role], Process] = {}
         self._members: dict[str, Member] = {}
-        self._control = LocalControl(self._nodes, processes=self._processes, members=self._members)
+        self._lan = choose_lan(network, self._nodes, kill_stale=kill_stale)
+        self._control = LocalControl(
+            self._nodes, lan=self._lan, processes=self._processes, members=self._members
+        )
         self._network: HttpNetwork | None = None
         self._undo = AsyncExitStack()
 
@@ -110,7 +118,7 @@ class LocalCluster:
 
     def versions(self) -> Mapping[str, str]:
         """The store's version and binary."""
-        return self._store.versions()
+        return {**self._store.versions(), "network": self._lan.about}
 
     def site(self, node: str) -> Site:
         """What a client bound to this node can reach."""
@@ -153,14 +161,17 @@ class LocalCluster:
     async def _start(self, program: Program | None) -> None:
         folder = RunFolder()
         self._undo.callback(folder.remove)
-        ports = Ports(_HOST)
-        self._undo.callback(ports.close)
+        self._undo.callback(self._lan.close)
+        self._lan.open(folder.run)
         self._members.update(
-            self._store.members(self._nodes, data=folder.data, reserve=lambda _: ports.reserve())
+            self._store.members(
+                self._nodes, data=folder.data, reserve=lambda node: self._lan.reserve((node, Role.STORE))
+            )
         )
         for member in self._members.values():
             self._undo.push_async_callback(member.close)
-        addresses = {} if program is None else {node: ports.reserve() for node in self._nodes}
+        listening = () if program is None else self._nodes
+        addresses = {node: self._lan.reserve((node, Role.NODE)) for node in listening}
         self._network = HttpNetwork(addresses)
         self._undo.push_async_callback(self._network.close)
 
@@ -214,7 +225,7 @@ class LocalCluster:
             logs.mkdir(parents=True, exist_ok=True)
             processes[node] = self._processes[node, role] = Process(
                 title=f"{node} {name}",
-                argv=argv[node],
+                argv=(*self._lan.prefix((node, role)), *argv[node]),
                 env=env,
                 log=logs / f"{name}.log",
                 started=folder.note,

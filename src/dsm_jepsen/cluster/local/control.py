@@ -1,21 +1,23 @@
-"""What a nemesis may do to the processes of a local cluster: real signals, to its own children only."""
+"""What a nemesis may do to a local cluster: real signals to its children, real rules for their packets."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dsm_jepsen.cluster.local.lan import Lan
 from dsm_jepsen.cluster.local.processes import Process
-from dsm_jepsen.env import Capability, Link, RefusedError, Role
+from dsm_jepsen.env import Capability, Link, ProcessState, RefusedError, Role
 
 if TYPE_CHECKING:
     from dsm_jepsen.cluster.local.members import Member
 
 
 class LocalControl:
-    """Kills and freezes processes; cannot cut links, since all hosts share one network.
+    """Kills and freezes processes by itself; leaves links to the network they are in.
 
     Args:
         nodes: the hosts' names.
+        lan: the network.
         processes: those that were started, by host and role; the cluster fills it.
         members: the store's members, by host; the cluster fills it.
     """
@@ -24,10 +26,12 @@ class LocalControl:
         self,
         nodes: Sequence[str],
         *,
+        lan: Lan,
         processes: Mapping[tuple[str, Role], Process],
         members: Mapping[str, "Member"],
     ) -> None:
         self._nodes = tuple(nodes)
+        self._lan = lan
         self._processes = processes
         self._members = members
 
@@ -38,7 +42,7 @@ class LocalControl:
 
     def capabilities(self) -> frozenset[Capability]:
         """What this cluster can do."""
-        return frozenset({Capability.KILL, Capability.PAUSE})
+        return frozenset({Capability.KILL, Capability.PAUSE}) | self._lan.capabilities
 
     async def kill(self, node: str, role: Role) -> None:
         """Send SIGKILL, and wait until the process is gone."""
@@ -57,18 +61,46 @@ class LocalControl:
         await self._process(node, role).resume()
 
     async def cut(self, links: Iterable[Link]) -> None:
-        """Refuse, whatever the links.
+        """Drop everything on these directed links, and on no others.
 
         Raises:
-            RefusedError: always.
+            RefusedError: the network cannot do it; the message says why.
         """
-        raise RefusedError(
-            f"the local cluster cannot cut {len(list(links))} links: that needs a network namespace for each "
-            "node; use the simulated cluster, or a scenario without partitions"
-        )
+        await self._lan.cut(links)
 
     async def mend(self) -> None:
-        """Nothing is ever cut."""
+        """Let everything through that was cut."""
+        await self._lan.mend()
+
+    async def slow(self, links: Iterable[Link], *, delay_ms: int, jitter_ms: int) -> None:
+        """Delay everything on these directed links, and on no others.
+
+        Raises:
+            RefusedError: the network cannot do it.
+            ValueError: a delay below 0.
+        """
+        await self._lan.slow(links, delay_ms=delay_ms, jitter_ms=jitter_ms)
+
+    async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
+        """Lose some packets on these directed links, and on no others.
+
+        Raises:
+            RefusedError: the network cannot do it.
+            ValueError: a chance that is none.
+        """
+        await self._lan.flaky(links, loss_per_mille=loss_per_mille)
+
+    async def fast(self) -> None:
+        """End what ``slow`` and ``flaky`` began."""
+        await self._lan.fast()
+
+    async def dropped(self) -> int:
+        """How many packets were dropped since the last ``cut`` or ``flaky``."""
+        return await self._lan.dropped()
+
+    async def state(self, node: str, role: Role) -> ProcessState:
+        """What the kernel says of a process."""
+        return self._process(node, role).state
 
     async def leader(self) -> str | None:
         """The host whose member says that it leads; if several do, that of the highest term."""

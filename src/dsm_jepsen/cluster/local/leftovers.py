@@ -3,7 +3,8 @@
 Every run has a folder ``TMP/dsm-jepsen-UID/PID-BIRTH-N``. Its name tells the harness' process, so that
 whoever finds it knows whether that run still lives; it holds the stores' data, and a list of the processes
 that the run started. A process is known by its number and the moment of its birth, never by its name: a
-number that was given to somebody else in the meantime is left alone.
+number that was given to somebody else in the meantime is left alone. A run's network namespaces bear the
+folder's name.
 
 Limits: between starting a child and noting it there is a moment in which a killed harness leaves a child that
 nobody knows of; and containers that share a folder for temporary files, but not their process numbers, would
@@ -21,18 +22,20 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.local import namespaces
 from dsm_jepsen.cluster.local.processes import birth
 from dsm_jepsen.env import RefusedError
 
 _LIST = "processes"
-_NAME = re.compile(r"(\d+)-([0-9a-f]{8}\.\d+)-\d+")
+_NAME = re.compile(r"(\d+)-([0-9a-f]{8}\.\d+)-\w+")
 _LINE = re.compile(r"(\d+) ([0-9a-f]{8}\.\d+)")
 _CLUSTERS_MAX = 1000
 _END_TIMEOUT_S = 5.0
 
 
 class RunFolder:
-    """A run's folder, made at once: its processes' list, and ``data`` for the stores."""
+    """A run's folder, made at once: its processes' list, and ``data`` for the stores. Its name is ``run``."""
 
     def __init__(self) -> None:
         born = birth(os.getpid())
@@ -46,6 +49,7 @@ class RunFolder:
             raise RefusedError(
                 f"this process has {_CLUSTERS_MAX} clusters already, each with a folder in {base}: stop some"
             )
+        self.run = self._folder.name
         self.data = self._folder / "data"
         self.data.mkdir()
 
@@ -60,7 +64,7 @@ class RunFolder:
 
 
 def clean_leftovers(log: Callable[[str], None]) -> list[str]:
-    """End the processes and remove the data of runs whose harness is gone; runs that live are left alone.
+    """Remove what runs left whose harness is gone: processes, data, networks; runs that live are left alone.
 
     Args:
         log: takes a line for each run that was cleaned up.
@@ -69,11 +73,16 @@ def clean_leftovers(log: Callable[[str], None]) -> list[str]:
         The same lines.
     """
     lines = []
-    for folder in sorted(_base().iterdir()):
-        name = _NAME.fullmatch(folder.name)
+    folders = {folder.name: folder for folder in _base().iterdir()}
+    networks = namespaces.runs()
+    for run in sorted(folders.keys() | networks):
+        name = _NAME.fullmatch(run)
         if name is None or birth(int(name[1])) == name[2]:
             continue
-        line = f"the run of process {name[1]} was killed: {_clean(folder)}"
+        done = [_clean(folders[run])] if run in folders else []
+        if run in networks:
+            done.append(_clean_networks(run))
+        line = f"the run of process {name[1]} was killed: {', '.join(done)}"
         log(line)
         lines.append(line)
     return lines
@@ -92,6 +101,14 @@ def _clean(folder: Path) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     ended = " ".join(str(pid) for pid, _ in left) or "none"
     return f"ended its processes ({ended}), removed {folder}"
+
+
+def _clean_networks(run: str) -> str:
+    try:
+        namespaces.remove(run, kill=True)
+    except ClusterError as error:
+        return f"its network namespaces are kept, since {error}"
+    return "removed its network namespaces"
 
 
 def _listed(folder: Path) -> Iterator[tuple[int, str]]:

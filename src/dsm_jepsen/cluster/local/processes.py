@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.env import ProcessState
 
 _POLL_S = 0.01
 _SIGNAL_TIMEOUT_S = 10.0
@@ -55,6 +56,13 @@ class Process:
     def running(self) -> bool:
         """Whether it was started and has not ended; frozen processes are running."""
         return self._child is not None and self._child.poll() is None
+
+    @property
+    def state(self) -> ProcessState:
+        """What the kernel says of it."""
+        if not self.running:
+            return ProcessState.DEAD
+        return ProcessState.PAUSED if self._frozen() else ProcessState.UP
 
     def start(self) -> None:
         """Start it, unless it runs.

@@ -1,0 +1,222 @@
+"""A network for each process of a local cluster: namespaces joined by a bridge, with no way out.
+
+Every store member and every node program has a network namespace of its own, so that also the link between a
+node and the member of its own host is one that can be cut. A further namespace, the switch, holds nothing but
+the bridge. The harness stays where it is, in the machine's own network, with one address on the same bridge:
+
+    dsm-jepsen.RUN.n1.store   10.213.X.1     eth0 -- p1   |
+    dsm-jepsen.RUN.n1.node    10.213.X.101   eth0 -- p101 | bridge, in dsm-jepsen.RUN.switch
+    the machine               10.213.X.254   dsmjX -- ctl |
+
+X is the first number from 0 to 255 that no other run has: the device's name, which the kernel gives once, is
+the claim. No route leads from the namespaces to anywhere else. RUN is the run's folder (see ``leftovers``):
+it tells whether the harness still lives, so that what a killed run left can be found and removed.
+
+Needs root, or a user namespace in which one is root, and the commands of ``TOOLS``.
+"""
+
+import ipaddress
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.local.commands import run as run_command
+from dsm_jepsen.cluster.local.lan import Place
+from dsm_jepsen.env import RefusedError, Role
+
+TOOLS = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
+"""The commands that must be there, and Debian's packages that hold them."""
+
+BRIDGE = "bridge"
+SWITCH = "switch"
+
+_FOLDER = Path("/run/netns")
+_PREFIX = "dsm-jepsen."
+_NAME = re.compile(r"dsm-jepsen\.(\d+-[0-9a-f]{8}\.\d+-\w+)\.(.+)")
+_DEVICE = "dsmj"
+_NETWORKS = 256
+_NODES_MAX = 99
+_FIRST_PORT = 2379
+
+
+class Namespaces:
+    """The namespaces of one run.
+
+    Args:
+        nodes: the hosts' names.
+
+    Raises:
+        RefusedError: too many hosts for the addresses.
+    """
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        if len(nodes) > _NODES_MAX:
+            raise RefusedError(f"{len(nodes)} nodes do not fit in one network: {_NODES_MAX} at most")
+        self._numbers = {
+            (node, role): number + (100 if role is Role.NODE else 0)
+            for number, node in enumerate(nodes, start=1)
+            for role in Role
+        }
+        self._reserved: dict[Place, int] = {}
+        self._run = ""
+        self._network = -1
+
+    @property
+    def switch(self) -> Path:
+        """The file that stands for the bridge's namespace."""
+        return _FOLDER / self._name(SWITCH)
+
+    @property
+    def hardware(self) -> Mapping[Place, bytes]:
+        """The hardware address of each place."""
+        return {
+            place: bytes([2, 0, 10, 213, self._network, number]) for place, number in self._numbers.items()
+        }
+
+    @property
+    def ports(self) -> Mapping[bytes, str]:
+        """The bridge's port by the hardware address behind it."""
+        return {address: f"p{address[-1]}" for address in self.hardware.values()}
+
+    def open(self, run: str) -> None:
+        """Make them all.
+
+        Raises:
+            ClusterError: a command failed; ``close`` removes what was made before.
+        """
+        self._run = run
+        spaces = {place: self._name(f"{place[0]}.{place[1]}") for place in self._numbers}
+        run_command(
+            ("ip", "-batch", "-"),
+            "".join(f"netns add {name}\n" for name in (self._name(SWITCH), *spaces.values())),
+        )
+        self._network = self._claim()
+        hardware = {place: address.hex(":") for place, address in self.hardware.items()}
+        device, switch = f"{_DEVICE}{self._network}", self._name(SWITCH)
+        run_command(
+            ("ip", "-batch", "-"),
+            f"link set {device} alias {_PREFIX}{run}\n"
+            f"address add {self._address(254)}/24 dev {device}\nlink set {device} up\n"
+            + "".join(
+                f"link add name eth0 netns {name} address {hardware[place]} type veth "
+                f"peer name p{self._numbers[place]} netns {switch}\n"
+                for place, name in spaces.items()
+            ),
+        )
+        ports = ("ctl", *(f"p{number}" for number in self._numbers.values()))
+        run_command(
+            ("ip", "-n", switch, "-batch", "-"),
+            f"link add name {BRIDGE} type bridge mcast_snooping 0\nlink set {BRIDGE} up\n"
+            + "".join(f"link set {port} master {BRIDGE} up\n" for port in ports),
+        )
+        for place, name in spaces.items():
+            run_command(
+                ("ip", "-n", name, "-batch", "-"),
+                f"link set lo up\naddress add {self.address(place)}/24 dev eth0\nlink set eth0 up\n",
+            )
+
+    def close(self) -> None:
+        """Remove them all; harmless when there are none."""
+        if self._run:
+            remove(self._run)
+        self._run = ""
+        self._reserved.clear()
+
+    def address(self, place: Place) -> str:
+        """Where a place is reached."""
+        return self._address(self._numbers[place])
+
+    def reserve(self, place: Place) -> str:
+        """The place's address with a port: nobody else is there to take it."""
+        port = self._reserved.get(place, _FIRST_PORT)
+        self._reserved[place] = port + 1
+        return f"{self.address(place)}:{port}"
+
+    def prefix(self, place: Place) -> tuple[str, ...]:
+        """A command that enters the place's namespace and becomes the program that follows."""
+        return enter(_FOLDER / self._name(f"{place[0]}.{place[1]}"))
+
+    def _address(self, number: int) -> str:
+        return f"10.213.{self._network}.{number}"
+
+    def _name(self, what: str) -> str:
+        return f"{_PREFIX}{self._run}.{what}"
+
+    def _claim(self) -> int:
+        """Join the machine to the switch, under the first number that is free."""
+        routes = tuple(_routes())
+        for number in range(_NETWORKS):
+            if any(route.overlaps(ipaddress.IPv4Network(f"10.213.{number}.0/24")) for route in routes):
+                continue
+            argv = ["ip", "link", "add", "name", f"{_DEVICE}{number}", "type", "veth"]
+            try:
+                run_command([*argv, "peer", "name", "ctl", "netns", self._name(SWITCH)])
+            except ClusterError as error:
+                if "File exists" not in str(error):
+                    raise
+            else:
+                return number
+        raise ClusterError(f"none of 10.213.0.0/24 to 10.213.{_NETWORKS - 1}.0/24 is free on this machine")
+
+
+def enter(namespace: Path) -> tuple[str, ...]:
+    """The arguments before those of a program that is to run in a network namespace."""
+    return ("nsenter", f"--net={namespace}")
+
+
+def missing_tools() -> str | None:
+    """What would have to be installed, for a message; ``None`` if nothing."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if not missing:
+        return None
+    packages = " and ".join(dict.fromkeys(TOOLS[tool] for tool in missing))
+    return f"there is no {' nor '.join(missing)} on the PATH (Debian: {packages})"
+
+
+def runs() -> set[str]:
+    """The runs whose namespaces are on this machine, dead or alive."""
+    return {match[1] for match in _found()}
+
+
+def remove(run: str, *, kill: bool = False) -> None:
+    """Remove a run's namespaces and devices.
+
+    Args:
+        run: its name.
+        kill: whether to end first what still runs in there.
+
+    Raises:
+        ClusterError: it cannot be done, for lack of rights for example.
+    """
+    names = [match[0] for match in _found() if match[1] == run]
+    if not names:
+        return
+    for name in names if kill else ():
+        for pid in run_command(("ip", "netns", "pids", name)).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    # Devices would go with the namespaces, but some moments later.
+    links = json.loads(run_command(("ip", "-json", "link", "show", "type", "veth")) or "[]")
+    for link in links:
+        if link.get("ifalias") == f"{_PREFIX}{run}":
+            run_command(("ip", "link", "delete", link["ifname"]))
+    run_command(("ip", "-batch", "-"), "".join(f"netns delete {name}\n" for name in names))
+
+
+def _found() -> Iterator[re.Match[str]]:
+    with suppress(FileNotFoundError, PermissionError):
+        for file in _FOLDER.iterdir():
+            if match := _NAME.fullmatch(file.name):
+                yield match
+
+
+def _routes() -> Iterator[ipaddress.IPv4Network]:
+    for route in json.loads(run_command(("ip", "-4", "-json", "route", "show", "table", "all")) or "[]"):
+        if route["dst"] != "default":
+            yield ipaddress.IPv4Network(route["dst"], strict=False)
