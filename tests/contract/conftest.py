@@ -1,9 +1,13 @@
 """Worlds: what the contract of a store is tried on. One text, run on virtual or on real time.
 
-``--world simulated`` (the default, a model of etcd), ``--world simulated-zookeeper``, ``--world etcd-aetcd``
-or ``--world etcd-etcd3``. A test is an ``async def`` that takes the fixture ``world``; the world runs it
-on its own kind of loop. With ``--lie watch-gaps``, say, a simulated store breaks that promise, and some
-test must fail.
+``--world simulated`` (the default, a model of etcd), ``--world simulated-zookeeper``, ``--world etcd-aetcd``,
+``--world etcd-etcd3``, ``--world zookeeper`` or, for one server alone, ``--world zookeeper-single``. A test
+is an ``async def`` that takes the fixture ``world``; the world runs it on its own kind of loop. With
+``--lie watch-gaps``, say, a simulated store breaks that promise, and some test must fail.
+
+A world says where stores may differ: how many changes of a key a reader may be behind (``keeps``), whether
+a member without a leader stops serving (``closes``), and whether a leader that has not yet noticed that it
+is alone answers reads (``trusting``). Tests marked ``ensemble`` need members that go on when one is gone.
 """
 
 import asyncio
@@ -11,18 +15,21 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from kazoo.client import KazooClient
 
-from dsm_jepsen.cluster._base import Cluster
+from dsm_jepsen.cluster._base import NODES, Cluster
 from dsm_jepsen.cluster.local import LocalCluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.dsm.stores import open_store
+from dsm_jepsen.dsm.stores.ring import SIZE
+from dsm_jepsen.dsm.stores.zookeeper_commit import ROOT
 from dsm_jepsen.env import OutcomeError, RefusedError, Role, Store
 
 QUORUM = ("n3", "n4", "n5")
@@ -31,11 +38,20 @@ QUORUM = ("n3", "n4", "n5")
 RING_SIZE = 1024
 """Changes that a ring keeps; slow readers of this suite are some hundreds behind."""
 
+WORLDS = (
+    "simulated",
+    "simulated-zookeeper",
+    "etcd-aetcd",
+    "etcd-etcd3",
+    "zookeeper",
+    "zookeeper-single",
+)
+
 Story = Coroutine[Any, Any, None]
 
 
 class World:
-    """Five members of a store, counted from 0, and hands to break them."""
+    """Members of a store, mostly five, counted from 0, and hands to break them."""
 
     def __init__(
         self, cluster: Cluster, *, turn: Callable[[Story], None], forget: Callable[[int], Awaitable[None]]
@@ -45,7 +61,9 @@ class World:
         self._forget = forget
         self._open: list[Store] = []
         self.compacted = False
-        self.closes = False  # whether a member without a leader stops serving, as ZooKeeper's do
+        self.closes = False
+        self.trusting = False
+        self.keeps = RING_SIZE
 
     def run(self, story: Story) -> None:
         """Run a test to its end and close its connections."""
@@ -62,13 +80,14 @@ class World:
 
     async def connect(self, member: int = 0) -> Store:
         """Connect to a member, with time-outs of two seconds."""
-        store = await self._cluster.site(self._cluster.nodes[member]).open_store()
+        nodes = self._cluster.nodes
+        store = await self._cluster.site(nodes[member % len(nodes)]).open_store()
         self._open.append(store)
         return store
 
     async def stop_quorum(self) -> None:
-        """Freeze members 2, 3 and 4; 0 and 1 go on."""
-        for node in QUORUM:
+        """Freeze members 2, 3 and 4; 0 and 1 go on. A single one is frozen itself."""
+        for node in QUORUM if len(self._cluster.nodes) > 1 else self._cluster.nodes:
             await self._cluster.control.pause(node, Role.STORE)
 
     async def restore(self) -> None:
@@ -131,26 +150,81 @@ def etcd(client: str, run_folder: Path) -> Iterator[World]:
         async with aiohttp.ClientSession() as http, http.post(url, json={"revision": position}) as response:
             assert response.status == 200, await response.text()
 
+    with asyncio.Runner() as runner:
+        cluster = local(run_folder=run_folder, open_store=connect)
+        yield from _running(World(cluster, turn=runner.run, forget=forget))
+
+
+@contextmanager
+def zookeeper(nodes: Sequence[str], run_folder: Path) -> Iterator[World]:
+    """Give a world of real ZooKeeper; where it must be installed, its absence is a failure."""
+    urls: list[str] = []
+
+    async def connect(url: str) -> Store:
+        urls.append(url)
+        return await open_store(url, timeout_ms=2000)
+
+    async def forget(position: int) -> None:
+        await asyncio.to_thread(_forget_slots, urls[-1].removeprefix("zookeeper://"), position)
+
+    with asyncio.Runner() as runner:
+        cluster = local(run_folder=run_folder, open_store=connect, store="zookeeper", nodes=nodes)
+        world = World(cluster, turn=runner.run, forget=forget)
+        world.closes = world.trusting = True
+        world.keeps = SIZE
+        yield from _running(world)
+
+
+def _forget_slots(hosts: str, position: int) -> None:
+    """Do away with old slots of all logs: ZooKeeper overwrites them when as many are newer."""
+    client = KazooClient(hosts=hosts)
+    client.start()
     try:
-        cluster = LocalCluster(run_folder=run_folder, open_store=connect)
+        for key in client.get_children(ROOT):
+            for slot in client.get_children(f"{ROOT}/{key}"):
+                path = f"{ROOT}/{key}/{slot}"
+                if client.get(path)[1].mzxid < position:
+                    client.delete(path)
+    finally:
+        client.stop()
+        client.close()
+
+
+def local(**options: Any) -> LocalCluster:
+    """A local cluster, or a skipped test; where there must be one, its absence is a failure."""
+    try:
+        return LocalCluster(**options)
     except RefusedError as error:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
-    with asyncio.Runner() as runner:
-        world = World(cluster, turn=runner.run, forget=forget)
-        try:
-            world.run(world.start())
-            yield world
-        finally:
-            world.run(world.stop())
+
+
+def _running(world: World) -> Iterator[World]:
+    try:
+        world.run(world.start())
+        yield world
+    finally:
+        world.run(world.stop())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--world``."""
-    worlds = ("simulated", "simulated-zookeeper", "etcd-aetcd", "etcd-etcd3")
-    parser.addoption("--world", default=worlds[0], choices=worlds, help="the store to try the contract on")
+    parser.addoption("--world", default=WORLDS[0], choices=WORLDS, help="the store to try the contract on")
     parser.addoption("--lie", choices=LIES, help="the promise that the simulated store breaks")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark of tests that need several members."""
+    config.addinivalue_line("markers", "ensemble: needs members that go on when another is gone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a single server cannot do."""
+    if config.getoption("--world", WORLDS[0]) == "zookeeper-single":
+        dropped = [item for item in items if item.get_closest_marker("ensemble")]
+        items[:] = [item for item in items if item not in dropped]
+        config.hook.pytest_deselected(items=dropped)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -181,7 +255,10 @@ def worlds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
         @functools.cache
         def shared() -> World:
-            return stack.enter_context(etcd(name.removeprefix("etcd-"), tmp_path_factory.mktemp("etcd")))
+            folder = tmp_path_factory.mktemp("run")
+            if name.startswith("zookeeper"):
+                return stack.enter_context(zookeeper(NODES[:1] if name == WORLDS[-1] else NODES, folder))
+            return stack.enter_context(etcd(name.removeprefix("etcd-"), folder))
 
         @contextmanager
         def again(_seed: str) -> Iterator[World]:

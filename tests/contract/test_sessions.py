@@ -94,6 +94,7 @@ async def test_sessions_without_renewals_end_but_none_early(world: "World", key:
     assert not any(session.alive for session in sessions)
 
 
+@pytest.mark.ensemble
 async def test_who_holds_a_session_knows_of_its_loss_before_anybody_else(
     world: "World", key: str, eventually: Eventually
 ) -> None:

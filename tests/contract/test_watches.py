@@ -109,8 +109,23 @@ async def test_a_slow_reader_misses_nothing(world: "World", key: str) -> None:
     reader = Reader(store, key, after=0)
     first = await store.put(key, b"")
     assert await reader.next() == Change(key, first, first.position)
-    written = [await store.put(key, b"%d" % number) for number in range(600)]
-    assert await reader.take(600) == changes_of(written)
+    count = min(600, world.keeps)
+    written = [await store.put(key, b"%d" % number) for number in range(count)]
+    assert await reader.take(count) == changes_of(written)
+
+
+async def test_a_reader_that_fell_behind_misses_nothing_or_is_told_so(world: "World", key: str) -> None:
+    store = await world.connect()
+    for behind in (32, 33, 80):
+        first = await store.put(key, b"")
+        written = [await store.put(key, b"%d" % number) for number in range(behind)]
+        reader = Reader(store, key, after=first.position)
+        if behind > world.keeps:
+            with pytest.raises(CompactedError):
+                await reader.next()
+        else:
+            assert await reader.take(behind) == changes_of(written)
+        await reader.close()
 
 
 async def test_watching_on_elsewhere_after_the_last_position_seen_leaves_no_gap(
@@ -118,14 +133,14 @@ async def test_watching_on_elsewhere_after_the_last_position_seen_leaves_no_gap(
 ) -> None:
     async def write() -> list[Entry]:
         store = await world.connect()
-        return [await store.put(key, b"%d" % number) for number in range(40)]
+        return [await store.put(key, b"%d" % number) for number in range(32)]
 
     writing = asyncio.create_task(write())
     seen: list[Change] = []
     for turn in range(8):
         store = await world.connect(turn % 5)
         reader = Reader(store, key, after=seen[-1].position if seen else 0)
-        seen += await reader.take(5)
+        seen += await reader.take(4)
         await reader.close()
     assert seen == changes_of(await writing)
 
@@ -166,6 +181,7 @@ async def test_after_a_compaction_one_can_watch_on_from_the_entry_one_reads(worl
     assert await waiting == changes_of([written])
 
 
+@pytest.mark.ensemble
 async def test_a_watch_breaks_with_its_member_and_goes_on_elsewhere(world: "World", key: str) -> None:
     store, other = await world.connect(0), await world.connect(1)
     first = await store.put(key, b"1")
