@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dsm_jepsen.cluster.local.etcd import find_etcd
+from dsm_jepsen.cluster.local.networks import why_no_namespaces
 from dsm_jepsen.env import RefusedError
 
 
@@ -18,3 +19,12 @@ def etcd_binary() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must have an etcd: {error}")
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def network_namespaces() -> None:
+    """See that there can be network namespaces. Where not, the test is skipped; in CI it fails."""
+    if because := why_no_namespaces():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must be able to make network namespaces: {because}")
+        pytest.skip(because)

@@ -34,7 +34,7 @@ TOOLS = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "nsenter": "util
 """The commands that must be there, and Debian's packages that hold them."""
 
 BRIDGE = "bridge"
-SWITCH = "switch"
+_SWITCH = "switch"
 
 _FOLDER = Path("/run/netns")
 _PREFIX = "dsm-jepsen."
@@ -70,7 +70,7 @@ class Namespaces:
     @property
     def switch(self) -> Path:
         """The file that stands for the bridge's namespace."""
-        return _FOLDER / self._name(SWITCH)
+        return _FOLDER / self._name(_SWITCH)
 
     @property
     def hardware(self) -> Mapping[Place, bytes]:
@@ -91,14 +91,14 @@ class Namespaces:
             ClusterError: a command failed; ``close`` removes what was made before.
         """
         self._run = run
-        spaces = {place: self._name(f"{place[0]}.{place[1]}") for place in self._numbers}
+        spaces = {place: self.namespace(place).name for place in self._numbers}
+        switch = self.switch.name
         run_command(
-            ("ip", "-batch", "-"),
-            "".join(f"netns add {name}\n" for name in (self._name(SWITCH), *spaces.values())),
+            ("ip", "-batch", "-"), "".join(f"netns add {name}\n" for name in (switch, *spaces.values()))
         )
         self._network = self._claim()
         hardware = {place: address.hex(":") for place, address in self.hardware.items()}
-        device, switch = f"{_DEVICE}{self._network}", self._name(SWITCH)
+        device = f"{_DEVICE}{self._network}"
         run_command(
             ("ip", "-batch", "-"),
             f"link set {device} alias {_PREFIX}{run}\n"
@@ -140,7 +140,11 @@ class Namespaces:
 
     def prefix(self, place: Place) -> tuple[str, ...]:
         """A command that enters the place's namespace and becomes the program that follows."""
-        return enter(_FOLDER / self._name(f"{place[0]}.{place[1]}"))
+        return enter(self.namespace(place))
+
+    def namespace(self, place: Place) -> Path:
+        """The file that stands for a place's namespace."""
+        return _FOLDER / self._name(f"{place[0]}.{place[1]}")
 
     def _address(self, number: int) -> str:
         return f"10.213.{self._network}.{number}"
@@ -156,7 +160,7 @@ class Namespaces:
                 continue
             argv = ["ip", "link", "add", "name", f"{_DEVICE}{number}", "type", "veth"]
             try:
-                run_command([*argv, "peer", "name", "ctl", "netns", self._name(SWITCH)])
+                run_command([*argv, "peer", "name", "ctl", "netns", self.switch.name])
             except ClusterError as error:
                 if "File exists" not in str(error):
                     raise
@@ -197,16 +201,21 @@ def remove(run: str, *, kill: bool = False) -> None:
     names = [match[0] for match in _found() if match[1] == run]
     if not names:
         return
-    for name in names if kill else ():
-        for pid in run_command(("ip", "netns", "pids", name)).split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-    # Devices would go with the namespaces, but some moments later.
-    links = json.loads(run_command(("ip", "-json", "link", "show", "type", "veth")) or "[]")
-    for link in links:
-        if link.get("ifalias") == f"{_PREFIX}{run}":
-            run_command(("ip", "link", "delete", link["ifname"]))
-    run_command(("ip", "-batch", "-"), "".join(f"netns delete {name}\n" for name in names))
+    try:
+        for name in names if kill else ():
+            for pid in run_command(("ip", "netns", "pids", name)).split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        # Devices would go with the namespaces, but some moments later.
+        links = json.loads(run_command(("ip", "-json", "link", "show", "type", "veth")) or "[]")
+        for link in links:
+            if link.get("ifalias") == f"{_PREFIX}{run}":
+                run_command(("ip", "link", "delete", link["ifname"]))
+        run_command(("ip", "-force", "-batch", "-"), "".join(f"netns delete {name}\n" for name in names))
+    except ClusterError:
+        # Another run may have been cleaning up at the same moment.
+        if run in runs():
+            raise
 
 
 def _found() -> Iterator[re.Match[str]]:

@@ -50,7 +50,7 @@ class Relay:
         self._delays: Mapping[Pair, tuple[float, float]] = {}
         self._random = random.Random()
         self._under_way = 0
-        self._readers: dict[bytes, socket.socket] = {}
+        self._readers: dict[bytes, tuple[socket.socket, asyncio.AbstractEventLoop]] = {}
         self._bridge: socket.socket | None = socket_in(
             namespace, functools.partial(_frames, bridge, protocol=0)
         )
@@ -65,8 +65,9 @@ class Relay:
             reader = socket_in(
                 self._namespace, functools.partial(_frames, self._ports[source], protocol=_ETH_P_ALL)
             )
-            self._readers[source] = reader
-            asyncio.get_running_loop().add_reader(reader, self._read, reader)
+            loop = asyncio.get_running_loop()
+            self._readers[source] = reader, loop
+            loop.add_reader(reader, self._read, reader, loop)
 
     def close(self) -> None:
         """Let go of everything; what is under way is lost."""
@@ -78,11 +79,12 @@ class Relay:
             self._bridge = None
 
     def _stop_reading(self, source: bytes) -> None:
-        reader = self._readers.pop(source)
-        asyncio.get_running_loop().remove_reader(reader)
+        reader, loop = self._readers.pop(source)
+        if not loop.is_closed():
+            loop.remove_reader(reader)
         reader.close()
 
-    def _read(self, reader: socket.socket) -> None:
+    def _read(self, reader: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(_FRAMES_AT_ONCE):
             try:
                 frame = reader.recv(_FRAME_MAX)
@@ -92,7 +94,7 @@ class Relay:
             bounds = self._delays.get((source, target))
             if kind == _IPV4 and bounds is not None and self._under_way < _UNDER_WAY_MAX:
                 self._under_way += 1
-                asyncio.get_running_loop().call_later(self._random.uniform(*bounds), self._send, frame)
+                loop.call_later(self._random.uniform(*bounds), self._send, frame)
 
     def _send(self, frame: bytes) -> None:
         self._under_way -= 1
