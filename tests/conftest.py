@@ -7,6 +7,7 @@ import pytest
 
 from dsm_jepsen.cluster.local.etcd import find_etcd
 from dsm_jepsen.cluster.local.networks import why_no_namespaces
+from dsm_jepsen.cluster.local.zookeeper import Installation, find_zookeeper
 from dsm_jepsen.env import RefusedError
 
 
@@ -18,6 +19,17 @@ def etcd_binary() -> Path:
     except RefusedError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must have an etcd: {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def zookeeper() -> Installation:
+    """The ZooKeeper that a local cluster would use. Without one the test is skipped; in CI it fails."""
+    try:
+        return find_zookeeper()
+    except RefusedError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have a ZooKeeper: {error}")
         pytest.skip(str(error))
 
 

@@ -1,4 +1,4 @@
-"""The contract of a store: real etcd keeps it through each client library, and no store that lies does.
+"""The contract of a store: real etcd and ZooKeeper keep it, and no store that lies does.
 
 Each run has a Python of its own: libraries for etcd collide in one process as soon as each brings its
 own messages.
@@ -29,7 +29,7 @@ def run_contract(*options: str) -> tuple[int, str]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     try:
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=280)
     finally:
         # The members of etcd are in the same process group; none may outlive this test.
         with suppress(ProcessLookupError):
@@ -47,11 +47,23 @@ def test_real_etcd_keeps_the_contract(client: str) -> None:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(str(error))
-    code, output = run_contract("--world", f"etcd-{client}")
+    all_must_pass(*run_contract("--world", f"etcd-{client}"), at_least=TESTS_MIN)
+
+
+@pytest.mark.zookeeper
+@pytest.mark.slow
+@pytest.mark.usefixtures("zookeeper")
+@pytest.mark.parametrize(("world", "at_least"), [("zookeeper", TESTS_MIN), ("zookeeper-single", 45)])
+def test_real_zookeeper_keeps_the_contract(world: str, at_least: int) -> None:
+    all_must_pass(*run_contract("--world", world), at_least=at_least)
+
+
+def all_must_pass(code: int, output: str, *, at_least: int) -> None:
+    """See that a run of the suite was a whole one."""
     assert code == 0, output
     passed = re.search(r"(\d+) passed", output)
     assert passed is not None, output
-    assert int(passed.group(1)) >= TESTS_MIN, output
+    assert int(passed.group(1)) >= at_least, output
     assert "skipped" not in output, output
 
 

@@ -23,6 +23,8 @@ from dsm_jepsen.env import RefusedError
         "etcd://127.0.0.1:2379/prefix",
         "etcd://127.0.0.1:2379,127.0.0.1:2380",
         "etcd://user@127.0.0.1:2379",
+        "zookeeper://127.0.0.1",
+        "zookeeper://127.0.0.1:2181/chroot",
     ],
 )
 def test_a_malformed_url_is_answered_with_a_good_one(url: str) -> None:
@@ -50,14 +52,27 @@ def test_a_missing_library_is_answered_with_what_to_install(
         asyncio.run(open_store("etcd://127.0.0.1:2379", client=client))
 
 
-def test_a_time_out_must_last() -> None:
-    pytest.importorskip("aetcd")
+def test_without_kazoo_the_answer_is_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("zookeeper", "zookeeper_link", "zookeeper_session"):
+        monkeypatch.delitem(sys.modules, f"dsm_jepsen.dsm.stores.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "kazoo.client", None)
+    with pytest.raises(RefusedError, match=r"pip install 'dsm-jepsen\[zookeeper\]'"):
+        asyncio.run(open_store("zookeeper://127.0.0.1:2181"))
+
+
+@pytest.mark.parametrize(
+    ("url", "library"), [("etcd://127.0.0.1:2379", "aetcd"), ("zookeeper://h:1", "kazoo")]
+)
+def test_a_time_out_must_last(url: str, library: str) -> None:
+    pytest.importorskip(library)
     with pytest.raises(ValueError, match="timeout_ms is 0"):
-        asyncio.run(open_store("etcd://127.0.0.1:2379", timeout_ms=0))
+        asyncio.run(open_store(url, timeout_ms=0))
 
 
 def test_nothing_is_imported_or_sent_before_it_is_needed() -> None:
-    code = "import dsm_jepsen.dsm.stores, sys; assert not {'grpc', 'aetcd', 'etcd3'} & set(sys.modules)"
+    code = (
+        "import dsm_jepsen.dsm.stores, sys; assert not {'grpc', 'aetcd', 'etcd3', 'kazoo'} & set(sys.modules)"
+    )
     run = asyncio.run(_python("-c", code))
     assert run == (0, b"")
 
