@@ -1,6 +1,7 @@
 """Nodes follow, and agree in the end."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -9,13 +10,14 @@ from dsm_jepsen.history import History
 
 Read = Callable[[str], History]
 
+judge = partial(convergence, nodes=("n1", "n2"), settle_ms=1000)
+
 GOOD_END = "8000-8001 n1 read = 1 B\n8002-8003 n2 read = 1 B\n"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("", id="nothing happened"),
         pytest.param("0-1 n1 event next = 1 B\n" + GOOD_END, id="all follow"),
         pytest.param("0-1 n1 event next = 1 B\n500-501 n2 read = 0 A\n" + GOOD_END, id="a short lag"),
         pytest.param("0-1 n1 event next = 1 B\n3000-3001 n2 read ! in-error 0 A\n" + GOOD_END, id="in error"),
@@ -23,7 +25,7 @@ GOOD_END = "8000-8001 n1 read = 1 B\n8002-8003 n2 read = 1 B\n"
     ],
 )
 def test_nodes_that_follow_are_valid(ring: Machine, history: Read, text: str) -> None:
-    assert convergence(ring)(history(text)).valid is True
+    assert judge(ring)(history(text)).valid is True
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_nodes_that_follow_are_valid(ring: Machine, history: Read, text: str) ->
 def test_what_differs_or_lags_is_named(
     ring: Machine, history: Read, text: str, anomaly: str, culprits: tuple[int, ...]
 ) -> None:
-    verdict = convergence(ring)(history(text))
+    verdict = judge(ring)(history(text))
     assert (verdict.valid, verdict.anomaly, verdict.culprits) == (False, anomaly, culprits)
 
 
@@ -113,6 +115,12 @@ def test_what_differs_or_lags_is_named(
             "no final read of n2",
             id="it failed",
         ),
+        pytest.param("", "no final read of n1, n2", id="nothing happened"),
+        pytest.param(
+            "0-1 n1 event next = 1 B\n8000-8001 n1 read = 1 B\n8000-8001 n2 read ?",
+            "no final read of n2",
+            id="a node that never answered",
+        ),
         pytest.param(
             "0-1 n1.6 event next ?\n8000-8001 n1 read = 0 A\n8002-8003 n2 read = 1 B",
             "final reads differ (n1 0, n2 1)",
@@ -121,21 +129,29 @@ def test_what_differs_or_lags_is_named(
     ],
 )
 def test_an_end_that_says_nothing_leaves_it_open(ring: Machine, history: Read, text: str, words: str) -> None:
-    verdict = convergence(ring)(history(text))
+    verdict = judge(ring)(history(text))
     assert verdict.valid is None
     assert words in verdict.because
 
 
 def test_the_time_to_settle_is_an_argument(ring: Machine, history: Read) -> None:
     told = history("0-1 n1 event next = 1 B\n500-501 n2 read = 0 A\n" + GOOD_END)
-    assert convergence(ring, settle_ms=400)(told).valid is False
+    assert judge(ring, settle_ms=400)(told).valid is False
     with pytest.raises(ValueError, match="0 or more"):
-        convergence(ring, settle_ms=-1)
+        judge(ring, settle_ms=-1)
+
+
+def test_a_lag_between_what_is_prompt_and_the_bound_leaves_it_open(ring: Machine, history: Read) -> None:
+    told = history("0-1 n1 event next = 1 B\n500-501 n2 read = 0 A\n" + GOOD_END)
+    verdict = judge(ring, prompt_ms=400)(told)
+    assert (verdict.valid, verdict.anomaly) == (None, None)
+    assert verdict.because.startswith("slow: stale-read: process 2's read")
+    assert judge(ring, prompt_ms=600)(told).valid is True
 
 
 def test_words_name_the_node_and_who_knew_better(ring: Machine, history: Read) -> None:
     told = history("0-1 n1 event next = 1 B\n3000-3001 n2 read = 0 A\n" + GOOD_END)
-    assert convergence(ring)(told).because == (
+    assert judge(ring)(told).because == (
         "stale-read: process 2's read at 3.001 s (op 3), by n2, showed version 0, but process 1's event "
         "at 0.001 s (op 1) had shown version 1 at least 1000 ms before it was sent"
     )

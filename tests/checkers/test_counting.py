@@ -106,7 +106,7 @@ def checkers(ring: Machine, node_of: Callable[[int], str]) -> dict[str, Checker]
     return {
         "linearizable": linearizable(Register()),
         "legal-transitions": legal_transitions(ring),
-        "convergence": convergence(ring),
+        "convergence": convergence(ring, nodes=(), settle_ms=1000),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
         "adequacy": adequacy({}),

@@ -17,6 +17,7 @@ from dsm_jepsen.checkers import (
     convergence_after_heal,
     join_equals_live,
     legal_transitions,
+    lost_races,
     minority_refuses,
     no_effect_of_refused,
     no_lost_acknowledgement,
@@ -118,8 +119,9 @@ def judges(ring: Machine, node_of: Callable[[int], str]) -> dict[str, Checker]:
     """Every checker that looks for something wrong, as strict as it gets; unknown outcomes are not wrong."""
     return {
         "agreement": agreement,
-        "convergence": convergence(ring, settle_ms=0),
+        "convergence": convergence(ring, nodes=(), settle_ms=0),
         "convergence-after-heal": convergence_after_heal(ring, within_ms=0),
+        "lost-races": lost_races,
         "join-equals-live": join_equals_live(node_of, restarts=frozenset({"cut"}), settle_ms=0),
         "legal-transitions": legal_transitions(ring),
         "minority-refuses": minority_refuses(node_of, bound_ms=0),

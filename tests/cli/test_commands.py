@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsm_jepsen.cli import run_command
+from dsm_jepsen.scenarios import scenarios
 
 
 def test_a_first_run_is_valid_and_leaves_a_folder_of_results(
@@ -43,14 +44,15 @@ def test_a_first_run_is_valid_and_leaves_a_folder_of_results(
 def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["isolated-events", "mixed-events"]
+    assert [line.split()[0] for line in lines] == sorted(scenarios())
+    assert {"isolated-events", "parallel-events", "partition-half", "stop-start"} <= scenarios().keys()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         pytest.param(["run", "isolated-event"], "did you mean isolated-events", id="scenario, nearly"),
-        pytest.param(["run", "zzz"], "there are: isolated-events", id="scenario, far off"),
+        pytest.param(["run", "zzz"], "there are: concurrent-variables", id="scenario, far off"),
         pytest.param(["run", "mixed-events", "--sed", "1"], "--seed", id="flag"),
         pytest.param(["run", "mixed-events", "--seed", "x"], "not a valid integer", id="seed"),
         pytest.param(["run", "mixed-events", "--variant", "replay"], "replay-events", id="variant"),

@@ -143,12 +143,19 @@ def test_a_whole_last_line_that_is_wrong_is_an_error_and_no_truncation(path: Pat
         jsonl.read(path)
 
 
-def test_a_last_line_that_is_broken_is_reported_and_left_out(path: Path) -> None:
-    path.write_bytes(READ + b"\0\0\0\n")
+def test_a_last_line_that_is_broken_without_an_end_is_reported_and_left_out(path: Path) -> None:
+    path.write_bytes(READ + b"\0\0\0")
     history, truncated = jsonl.read(path)
     assert len(history) == 1
     assert truncated is not None
-    assert ":2: the last line is cut short (4 bytes left out)" in truncated
+    assert ":2: the last line is cut short (3 bytes left out)" in truncated
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\0\0\0\n"])
+def test_a_whole_last_line_that_is_no_event_is_an_error(path: Path, line: bytes) -> None:
+    path.write_bytes(READ + line)
+    with pytest.raises(HistoryError, match=r"history\.jsonl:2: not a JSON object"):
+        jsonl.read(path)
 
 
 def test_an_empty_file_is_an_empty_history(path: Path) -> None:

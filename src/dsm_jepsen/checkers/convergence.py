@@ -7,6 +7,9 @@ error, is right; so no fault is an excuse for a read that succeeded.
 Cost: n log n in the history's length.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from dsm_jepsen.checkers._base import Checker, Machine, Verdict
 from dsm_jepsen.checkers._sightings import Newest, Sighting, sightings
 from dsm_jepsen.checkers._story import Story, tell, wrong_content
@@ -14,12 +17,17 @@ from dsm_jepsen.checkers._words import naming
 from dsm_jepsen.history import History
 
 
-def convergence(machine: Machine, *, settle_ms: int = 1000) -> Checker:
+def convergence(
+    machine: Machine, *, nodes: Collection[str], settle_ms: int, prompt_ms: int | None = None
+) -> Checker:
     """Make a checker of what nodes say by ``read``.
 
     Args:
         machine: what is right for a version.
-        settle_ms: after this long, a node must know what was acknowledged to anybody.
+        nodes: those that must have answered in the end.
+        settle_ms: after this long a node must know what was acknowledged to anybody: the system's own bound.
+        prompt_ms: after this long it should; a read that shows otherwise leaves the verdict unknown, as a
+            slow machine may be the reason. ``None``: nothing sooner than the bound is asked for.
     """
     if settle_ms < 0:
         raise ValueError(f"settle_ms is {settle_ms}; it must be 0 or more")
@@ -34,7 +42,11 @@ def convergence(machine: Machine, *, settle_ms: int = 1000) -> Checker:
                 return problem.verdict()
             if stale := _stale(newest, read, settle_ns):
                 return stale
-        return _final(history, seen, settle_ns) or _whole(story, len(reads))
+        if prompt_ms is not None:
+            for read in reads:
+                if slow := _stale(newest, read, prompt_ms * 1_000_000):
+                    return replace(slow, valid=None, because=f"slow: {slow.because}", anomaly=None)
+        return _final(history, seen, settle_ns, nodes) or _whole(story, len(reads))
 
     return check
 
@@ -54,14 +66,14 @@ def _stale(newest: Newest, read: Sighting, settle_ns: int) -> Verdict | None:
     )
 
 
-def _final(history: History, seen: list[Sighting], settle_ns: int) -> Verdict | None:
+def _final(history: History, seen: list[Sighting], settle_ns: int, nodes: Collection[str]) -> Verdict | None:
     """Compare the nodes' last reads, of those sent when the last event had settled."""
     ended_ns = [op.time for op in history if op.f == "event"]
     settled_ns = ended_ns[-1] + settle_ns if ended_ns else 0
     last = {
         one.node: one for one in seen if one.shown.f == "read" and one.operation.invoke.time >= settled_ns
     }
-    if missing := sorted({one.node for one in seen} - last.keys()):
+    if missing := sorted(set(nodes) - last.keys()):
         return Verdict(
             valid=None,
             because=f"no final read of {', '.join(missing)}: none was sent and succeeded "

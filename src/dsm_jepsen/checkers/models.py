@@ -89,6 +89,11 @@ class Explains(Protocol):
         ...
 
 
+def _same(one: object, other: object) -> bool:
+    """Compare as JSON does: 1, 1.0 and true are three values."""
+    return type(one) is type(other) and one == other
+
+
 class Register:
     """One value: ``read`` returns it, ``write`` replaces it. Values are hashable."""
 
@@ -109,7 +114,7 @@ class Register:
         """Replace the value, or compare it with what was read."""
         if f == "write":
             return argument
-        return state if result is UNKNOWN or result == state else REJECT
+        return state if result is UNKNOWN or _same(result, state) else REJECT
 
 
 class CasRegister:
@@ -133,7 +138,7 @@ class CasRegister:
         if f != "cas":
             return self.register.step(state, f, argument, result)
         expected, new = argument
-        equal = expected == state
+        equal = _same(expected, state)
         if isinstance(result, Refused):
             return REJECT if equal else state
         if result is UNKNOWN:

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from dsm_jepsen.cli._commands import app
+from dsm_jepsen.cli._commands import HARNESS_FAILED, app
 from dsm_jepsen.cluster import ClusterError
 from dsm_jepsen.env import RefusedError
 from dsm_jepsen.history import HistoryError
 from dsm_jepsen.scenarios import ScenarioError
 
 BAD_ARGUMENTS = 254
-HARNESS_FAILED = 255
 INTERRUPTED = 130
 
 
@@ -32,7 +31,9 @@ def run_command(arguments: Sequence[str]) -> int:
     # A shell that starts us in the background of a script has us ignore Ctrl-C, and so all that rests on it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A polite end is an interruption: faults are healed and processes removed on the same way out.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(polite) != signal.SIG_IGN:  # as nohup asks for
+            signal.signal(polite, lambda *_: signal.raise_signal(signal.SIGINT))
     debug = "--debug" in arguments
     try:
         code = app.main(list(arguments) or ["--help"], prog_name="dsm-jepsen", standalone_mode=False)
@@ -40,11 +41,9 @@ def run_command(arguments: Sequence[str]) -> int:
         error.show()
         return BAD_ARGUMENTS
     except (click.Abort, KeyboardInterrupt):
-        return _say(INTERRUPTED, "interrupted; nothing is left running", debug=debug)
+        return _say(INTERRUPTED, "interrupted", debug=debug)
     except (ScenarioError, RefusedError, HistoryError) as error:
         return _say(BAD_ARGUMENTS, str(error), debug=debug)
-    except OSError as error:
-        return _say(BAD_ARGUMENTS, _of_file(error), debug=debug)
     except ClusterError as error:
         return _say(HARNESS_FAILED, str(error), debug=debug)
     except Exception as error:  # noqa: BLE001 - the last resort: said in one line, whatever it was
@@ -58,9 +57,3 @@ def _say(code: int, words: str, *, debug: bool) -> int:
         traceback.print_exc()
     click.echo(f"dsm-jepsen: {words}", err=True)
     return code
-
-
-def _of_file(error: OSError) -> str:
-    if error.filename is None:
-        return str(error)
-    return f"{error.filename}: {error.strerror or error}; choose another place, or see to its permissions"

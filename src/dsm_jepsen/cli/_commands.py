@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from dsm_jepsen import __version__
-from dsm_jepsen.cli._progress import progress
+from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.dsm.ensemble import VARIANTS
 from dsm_jepsen.dsm.machines import MACHINES
 from dsm_jepsen.env import Capability
@@ -26,6 +26,8 @@ _WHERE = {
     Capability.SLOW: "simulated, and local in network namespaces",
 }
 """Which clusters have a capability; a run finds out for certain, before it starts anything."""
+
+HARNESS_FAILED = 255
 
 _EXIT_CODES = {True: 0, False: 1, None: 2}
 
@@ -62,6 +64,7 @@ _etcd_client = click.option(
     help="An unpacked ZooKeeper, if it is not Debian's package.",
 )
 @click.option("--leader", help="The side of a partition where the store's leader is: majority or minority.")
+@click.option("--paper-timing", is_flag=True, help="Keep the paper's waits in its five scenarios.")
 @click.option("--variant", help="Run the system with this planted flaw.")
 @click.option("--lie", help="Break this axiom of the simulated store.")
 @click.option(
@@ -78,13 +81,20 @@ _etcd_client = click.option(
     help="The runs folder.",
 )
 @_debug
-def run_scenario(scenario: str, seed: int | None, test_count: int, leader: str | None, **options: Any) -> int:
+def run_scenario(
+    scenario: str,
+    seed: int | None,
+    test_count: int,
+    leader: str | None,
+    paper_timing: bool,
+    **options: Any,
+) -> int:
     """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown."""
     chosen = find_scenario(scenario)
-    settings = {} if leader is None else {"leader": leader}
+    settings = ({"leader": leader} if leader else {}) | ({"timing": "paper"} if paper_timing else {})
     first = secrets.randbelow(1_000_000) if seed is None else seed
     for number in range(first, first + test_count):
-        command = _command(scenario, number, {**options, **settings})
+        command = _command(scenario, number, {**options, "leader": leader, "paper_timing": paper_timing})
         asked = Options(seed=number, command=command, settings=settings, **options)
         if test_count > 1 and asked.cluster == "simulated":
             simulated = simulate(
@@ -111,6 +121,7 @@ def check(folder: Path) -> int:
     """Judge a stored run in FOLDER again; the exit code is the verdict's."""
     result = judge(folder)
     _show(result)
+    _store(result)
     return _EXIT_CODES[result.valid]
 
 
@@ -119,8 +130,7 @@ def check(folder: Path) -> int:
 @_debug
 def report(folder: Path) -> int:
     """Draw the report of a stored run in FOLDER again."""
-    _draw(judge(folder))
-    return 0
+    return 0 if _draw(judge(folder)) else HARNESS_FAILED
 
 
 @app.command("list")
@@ -183,8 +193,8 @@ def _command(scenario: str, seed: int, options: dict[str, Any]) -> str:
     words = ["dsm-jepsen", "run", scenario, "--seed", str(seed)]
     defaults = Options(seed=seed)
     for name, value in options.items():
-        if value != getattr(defaults, name, None):
-            words += [f"--{name.replace('_', '-')}", str(value)]
+        if value and value != getattr(defaults, name, None):
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return " ".join(words)
 
 
@@ -202,15 +212,29 @@ def _show(result: Result) -> None:
         click.echo(line)
 
 
-def _draw(result: Result) -> None:
+def _store(result: Result) -> None:
+    from dsm_jepsen.reports import write_results
+
+    assert result.info is not None
+    assert result.folder is not None
+    try:
+        write_results(result.folder, result.history, result.info, result.verdicts)
+    except OSError as error:
+        # An archive that cannot be written can be judged all the same.
+        click.echo(f"dsm-jepsen: the verdict could not be stored: {error}", err=True)
+
+
+def _draw(result: Result) -> bool:
     from dsm_jepsen.reports import ReportError, draw
 
     assert result.info is not None
     assert result.folder is not None
     try:
-        drawn = draw(result.folder, result.history, result.info, result.verdicts)
+        with interrupts_last():
+            drawn = draw(result.folder, result.history, result.info, result.verdicts)
     except ReportError as error:
         # Drawing never alters a verdict.
         click.echo(f"dsm-jepsen: the report could not be drawn: {error}", err=True)
-    else:
-        click.echo(f"  report   {drawn[-1]}")
+        return False
+    click.echo(f"  report   {drawn[-1]}")
+    return True

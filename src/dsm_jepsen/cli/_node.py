@@ -25,9 +25,8 @@ async def serve(
     """Run a node until it is cancelled; its log goes to stderr.
 
     Raises:
-        UsageError: the store's URL or the address to listen on is malformed.
+        UsageError: the store's URL or the address to listen on is malformed, or the address is taken.
         RefusedError: the store's client is not installed.
-        OSError: the address to listen on is taken.
     """
     clock = RealClock()
 
@@ -53,5 +52,4 @@ async def serve(
         try:
             await node(env, machine_name=machine, name=ensemble, variant=variant)
         except* (OSError, ValueError) as group:
-            first = group.exceptions[0]
-            raise first if isinstance(first, OSError) else click.UsageError(str(first)) from None
+            raise click.UsageError(str(group.exceptions[0])) from None

@@ -122,7 +122,7 @@ def read(path: Path) -> Loaded:
                 raise HistoryError(f"{path}:{number}: {error}") from error
             except _NOT_JSON as error:
                 # No beginning of a line is JSON, so a cut line cannot pass for a whole one.
-                if next(file, None) is None:
+                if not line.endswith(b"\n"):
                     lost = f"{path}:{number}: the last line is cut short ({len(line)} bytes left out)"
                     return Loaded(history, lost)
                 raise HistoryError(f"{path}:{number}: not a JSON object: {error}") from error

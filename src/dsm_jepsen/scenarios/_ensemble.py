@@ -17,6 +17,7 @@ from dsm_jepsen.checkers import (
     convergence,
     legal_transitions,
     linearizable,
+    lost_races,
     monotonic_reads,
     no_effect_of_refused,
     no_lost_acknowledgement,
@@ -25,7 +26,7 @@ from dsm_jepsen.checkers import (
 from dsm_jepsen.checkers.adequacy import adequacy
 from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.chart import Chart, Configuration, Event, step
-from dsm_jepsen.dsm.ensemble import VARIANTS, EnsembleSystem
+from dsm_jepsen.dsm.ensemble import FRESH_MS, VARIANTS, EnsembleSystem
 from dsm_jepsen.dsm.machines import machine
 from dsm_jepsen.env import System
 
@@ -82,9 +83,10 @@ class Versioned(NamedTuple):
     def shows(self, seen: Any) -> bool:
         """Whether a client that was shown these values was in this state."""
         return bool(
-            seen["version"] == self.version
-            and tuple(seen["states"]) == self.context.states
-            and tuple(sorted(seen["variables"].items())) == self.context.variables
+            isinstance(seen, Mapping)
+            and seen.get("version") == self.version
+            and tuple(seen.get("states") or ()) == self.context.states
+            and tuple(sorted((seen.get("variables") or {}).items())) == self.context.variables
         )
 
 
@@ -120,7 +122,10 @@ class EnsembleModel:
     def _refused(self, state: Versioned, argument: Any, result: Refused, *, applicable: bool) -> Any:
         if result.kind == "not-applicable":
             return state if not applicable and state.shows(result.detail) else REJECT
-        # A race was lost to a concurrent event, or the expected version has passed.
+        # What is shown of the way a race was lost must have been so at some moment meanwhile (``lost-races``
+        # looks for the winner); without it the expected version must have passed.
+        if isinstance(result.detail, Mapping) and "states" in result.detail:
+            return state if state.shows(result.detail) else REJECT
         return REJECT if argument.get("expect") == state.version else state
 
     def explain(self, states: Sequence[Versioned], f: str, argument: Any, result: Any) -> tuple[str, str]:
@@ -143,6 +148,9 @@ def _shown(seen: Any) -> str:
     return f"version {seen.get('version')} in {leaf} with {seen.get('variables', {})}"
 
 
+PROMPT_MS = 1_000
+"""The paper grants a second before every read; a healthy ensemble confirms its replicas more often."""
+
 RESTARTS = frozenset({"kill-node", "kill-two", "kill-both", "crash-all", "crash-everything"})
 """Faults that kill nodes at their start and start them again at their stop."""
 
@@ -157,22 +165,33 @@ def node_of(concurrency: int) -> Callable[[int], str]:
     return lambda process: NODES[process % concurrency % len(NODES)]
 
 
-def ensemble_checkers(min_ok: Mapping[str, int], *faults: str, settle_ms: int = 1000) -> dict[str, Checker]:
+def ensemble_checkers(
+    min_ok: Mapping[str, int],
+    *faults: str,
+    during: Mapping[str, int] | None = None,
+    min_faults: int = 0,
+    prompt_ms: int | None = None,
+) -> dict[str, Checker]:
     """The checkers of every ensemble scenario.
 
     Args:
         min_ok: how many operations of a name must have ended ok for the run to mean anything.
         faults: names of nemeses that must have acted.
-        settle_ms: how long a healthy node may lag; the nodes' own bound where their store is cut or slow.
+        during: how many of them while a fault was in force.
+        min_faults: how many faults of any kind must have acted.
+        prompt_ms: how long nodes should lag at most where nothing disturbs them.
     """
     return {
         "legal-transitions": legal_transitions(web_machine()),
         "linearizable": linearizable(EnsembleModel(machine("web"))),
         "agreement": agreement,
-        "convergence": convergence(web_machine(), settle_ms=settle_ms),
-        "no-lost-acknowledgement": no_lost_acknowledgement(web_machine(), settle_ms=settle_ms),
+        "convergence": convergence(web_machine(), nodes=NODES, settle_ms=FRESH_MS, prompt_ms=prompt_ms),
+        "no-lost-acknowledgement": no_lost_acknowledgement(web_machine(), settle_ms=FRESH_MS),
+        "lost-races": lost_races,
         "no-effect-of-refused": no_effect_of_refused(web_machine()),
         "monotonic-reads": monotonic_reads,
         "stats": stats,
-        "adequacy": adequacy(min_ok, needs_faults=frozenset(faults)),
+        "adequacy": adequacy(
+            min_ok, needs_faults=frozenset(faults), min_faults=min_faults, min_ok_during=during or {}
+        ),
     }

@@ -101,8 +101,7 @@ class Interpreter:
         thread, f, value = invocation
         self._busy.add(thread)
         event = self._record(thread, "info" if thread == NEMESIS else "invoke", f, value)
-        act = self._act(f, value) if thread == NEMESIS else self._invoke(thread, f, value)
-        task = asyncio.ensure_future(self._carry_out(thread, f, value, act))
+        task = asyncio.ensure_future(self._carry_out(thread, f, value))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return generator.update(event, thread)
@@ -130,9 +129,10 @@ class Interpreter:
         except TimeoutError:
             return
 
-    async def _carry_out(self, thread: Thread, f: str, value: Any, act: Any) -> None:
+    async def _carry_out(self, thread: Thread, f: str, value: Any) -> None:
         try:
             async with asyncio.timeout(None if thread == NEMESIS else OPERATION_TIMEOUT_S):
+                act = self._act(f, value) if thread == NEMESIS else self._invoke(thread, f, value)
                 result = await act
             ended: tuple[OpType, Any, Any] = ("info" if thread == NEMESIS else "ok", result, None)
         except DefiniteError as error:

@@ -8,7 +8,7 @@ Known to catch: losers whose action sticks, commits without a version check.
 from typing import Any
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, VALUES, VARIABLE, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble import FLAWS, PROMPT_MS, VALUES, VARIABLE, ensemble, ensemble_checkers
 from dsm_jepsen.scenarios._ensemble_phases import reads
 from dsm_jepsen.scenarios.generators import Ask, clients, each_process, once, phases
 
@@ -25,8 +25,8 @@ def _workload(_: Settings) -> Workload:
     for _round in range(_ROUNDS):
         parts += [each_process(once("event", _own_value)), reads(2)]
     return Workload(
-        generator=clients(phases(*parts)),
-        checkers=ensemble_checkers({"event": _ROUNDS, "read": 17 * 5}),
+        generator=clients(phases(*parts, reads(2))),
+        checkers=ensemble_checkers({"event": _ROUNDS, "read": 17 * 5}, prompt_ms=PROMPT_MS),
     )
 
 

@@ -37,9 +37,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(phases(settled_reads(), any_sends("K"), settled_reads())),
         settle_s=5,
         checkers={
-            **ensemble_checkers(
-                {"event": 4, "read": 40}, "crash-all", "crash-everything", settle_ms=FRESH_MS
-            ),
+            **ensemble_checkers({"event": 4, "read": 40}, "crash-all", "crash-everything"),
             "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },
     )

@@ -6,18 +6,19 @@ Known to catch: variables that are not replicated, or only at joining.
 """
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, VALUES, VARIABLE, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import any_sends, reads
+from dsm_jepsen.scenarios._ensemble import FLAWS, PROMPT_MS, VALUES, VARIABLE, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble_phases import TIMING, any_sends, pick, reads
 from dsm_jepsen.scenarios.generators import clients, phases
 
 
-def _workload(_: Settings) -> Workload:
-    parts = [reads(3)]
+def _workload(settings: Settings) -> Workload:
+    times = pick(settings, short=3, paper=5)
+    parts = [reads(times)]
     for value in VALUES:
-        parts += [any_sends("J", parameters={VARIABLE: value}), reads(3)]
+        parts += [any_sends("J", parameters={VARIABLE: value}), reads(times)]
     return Workload(
-        generator=clients(phases(*parts)),
-        checkers=ensemble_checkers({"event": len(VALUES), "read": 9 * 15}),
+        generator=clients(phases(*parts, reads(2))),
+        checkers=ensemble_checkers({"event": len(VALUES), "read": 9 * 15}, prompt_ms=PROMPT_MS),
     )
 
 
@@ -26,6 +27,7 @@ SCENARIO = Scenario(
     title="a variable set through one node is seen on all five nodes (paper C.6.3)",
     system=ensemble,
     workload=_workload,
+    settings=TIMING,
     variants=FLAWS,
     levels=VALUES,
     variable=VARIABLE,

@@ -7,7 +7,7 @@ Known to catch: nothing but total failure to replicate; it is the first thing to
 """
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, PROMPT_MS, ensemble, ensemble_checkers
 from dsm_jepsen.scenarios.generators import clients, cycle, each_process, once, phases, sleep, then
 
 _EVENTS = "ICIKICIK"
@@ -19,7 +19,7 @@ def _workload(_: Settings) -> Workload:
     steps = [part for event in _EVENTS for part in (once("event", {"event": event}), _READS)]
     return Workload(
         generator=clients(phases(_READS, *steps)),
-        checkers=ensemble_checkers({"event": len(_EVENTS), "read": 9 * 25}),
+        checkers=ensemble_checkers({"event": len(_EVENTS), "read": 200}, prompt_ms=PROMPT_MS),
     )
 
 
@@ -28,6 +28,7 @@ SCENARIO = Scenario(
     title="one event at a time, each by one node, moves all five nodes (paper C.6.1)",
     system=ensemble,
     workload=_workload,
+    settings={"timing": ("paper",)},
     variants=FLAWS,
     levels=LEVELS,
 )

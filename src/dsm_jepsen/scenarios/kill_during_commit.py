@@ -56,7 +56,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(settled_reads()),
         settle_s=3,
         checkers={
-            **ensemble_checkers({"event": 50, "read": 50}, *_FAULTS, settle_ms=FRESH_MS),
+            **ensemble_checkers({"event": 50, "read": 50}, *_FAULTS, during={"event": 5}),
             "join-equals-live": join_equals_live(
                 node_of(_CONCURRENCY), restarts=RESTARTS, settle_ms=FRESH_MS
             ),

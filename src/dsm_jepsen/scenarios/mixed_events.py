@@ -50,7 +50,9 @@ def _workload(_: Settings) -> Workload:
         generator=time_limit(120, until(_is_commit, load, times=_COMMITS)),
         final_generator=clients(settled_reads()),
         settle_s=5,
-        checkers=ensemble_checkers({"event": _COMMITS, "read": 20, "read-strong": 20}, "kill-node"),
+        checkers=ensemble_checkers(
+            {"event": _COMMITS, "read": 20, "read-strong": 20}, "kill-node", during={"event": 3}
+        ),
     )
 
 

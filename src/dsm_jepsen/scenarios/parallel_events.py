@@ -9,8 +9,8 @@ Known to catch: losers that hear nothing, the same event applied twice.
 
 from dsm_jepsen.checkers import single_winner
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import all_send, reads
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, PROMPT_MS, ensemble, ensemble_checkers
+from dsm_jepsen.scenarios._ensemble_phases import TIMING, all_send, pick, reads
 from dsm_jepsen.scenarios.generators import clients, phases
 
 _EVENTS = "ICIKICIK"
@@ -18,14 +18,15 @@ _EVENTS = "ICIKICIK"
 _APART_S = 0.2
 
 
-def _workload(_: Settings) -> Workload:
-    parts = [reads(3)]
+def _workload(settings: Settings) -> Workload:
+    times = pick(settings, short=3, paper=5)
+    parts = [reads(times)]
     for version, event in enumerate(_EVENTS):
-        parts += [all_send(event, expect=version, apart_s=0.0 if version < 4 else _APART_S), reads(3)]
+        parts += [all_send(event, expect=version, apart_s=0.0 if version < 4 else _APART_S), reads(times)]
     return Workload(
-        generator=clients(phases(*parts)),
+        generator=clients(phases(*parts, reads(2))),
         checkers={
-            **ensemble_checkers({"event": len(_EVENTS), "read": 9 * 15}),
+            **ensemble_checkers({"event": len(_EVENTS), "read": 9 * 15}, prompt_ms=PROMPT_MS),
             "single-winner": single_winner,
         },
     )
@@ -36,6 +37,7 @@ SCENARIO = Scenario(
     title="the same event sent to all five nodes at once takes exactly one step (paper C.6.2)",
     system=ensemble,
     workload=_workload,
+    settings=TIMING,
     variants=FLAWS,
     levels=LEVELS,
 )

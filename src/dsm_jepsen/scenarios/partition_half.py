@@ -25,8 +25,10 @@ from dsm_jepsen.scenarios._ensemble import (
     web_machine,
 )
 from dsm_jepsen.scenarios._ensemble_phases import (
+    TIMING,
     all_send,
     fault,
+    pick,
     random_event,
     reads,
     settled_reads,
@@ -56,19 +58,20 @@ def _workload(settings: Settings) -> Workload:
     during = each_process(
         stagger(0.5, mix(cycle(once("event", random_event)), cycle(once("read")), purpose="partition/f"))
     )
+    before, after = pick(settings, short=3, paper=10), pick(settings, short=15, paper=100)
     main = phases(
-        clients(reads(3)),
+        clients(reads(before)),
         clients(all_send("C", expect=0)),
-        clients(reads(3)),
+        clients(reads(before)),
         fault(name, clients(time_limit(_CUT_S, during))),
-        clients(reads(15)),
+        clients(reads(after)),
     )
     return Workload(
         generator=main,
         final_generator=clients(phases(settled_reads(), once("event", {"event": "E"}), settled_reads())),
         settle_s=2,
         checkers={
-            **ensemble_checkers({"event": 3, "read": 60}, name, settle_ms=FRESH_MS),
+            **ensemble_checkers({"event": 3, "read": 60}, name, during={"event": 5, "read": 10}),
             "minority-refuses": minority_refuses(node_of(5), bound_ms=FRESH_MS),
             "majority-available": majority_available(node_of(5), within_ms=_ELECTION_MS),
             "convergence-after-heal": convergence_after_heal(web_machine(), within_ms=_CATCH_UP_MS),
@@ -81,7 +84,7 @@ SCENARIO = Scenario(
     title="the network splits 2|3 with the store's leader on a chosen side, under load (paper C.6.4)",
     system=ensemble,
     workload=_workload,
-    settings={"leader": ("majority", "minority")},
+    settings={"leader": ("majority", "minority"), **TIMING},
     variants=FLAWS,
     nemeses=("leader-in-majority", "leader-in-minority"),
     levels=LEVELS,

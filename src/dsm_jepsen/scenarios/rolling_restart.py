@@ -45,7 +45,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(settled_reads()),
         settle_s=3,
         checkers={
-            **ensemble_checkers({"event": 50, "read": 100}, "kill-node", "kill-store", settle_ms=FRESH_MS),
+            **ensemble_checkers({"event": 50, "read": 100}, "kill-node", "kill-store", during={"event": 10}),
             "availability": availability(node_of(5), least_share=0.9, recover_ms=3_000),
             "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },

@@ -19,7 +19,7 @@ from dsm_jepsen.cluster import Cluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
-from dsm_jepsen.history import History, Op, jsonl
+from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
 from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, find_scenario, unknown
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
@@ -115,7 +115,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
         ScenarioError: it cannot run as asked.
         RefusedError: the cluster cannot do it, or something needed is not installed.
         ClusterError: the cluster did not come up.
-        OSError: the runs folder cannot be written.
+        OSError: the disk failed during the run.
     """
     _check(scenario, options)
     chosen = scenario.choose(options.settings)
@@ -124,7 +124,12 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     folder = plan_folder(options.out, scenario.name, started_ns)
     with _open_cluster(options, folder) as cluster:
         refuse_impossible(scenario, cluster)
-        make_folder(folder)
+        try:
+            make_folder(folder)
+        except OSError as error:
+            raise ScenarioError(
+                f"{error.filename}: {error.strerror}; choose another folder with --out, or see to its rights"
+            ) from error
         info = _info(scenario, options, chosen, cluster, started_ns)
         write_info(folder, info)
         history = History()
@@ -153,17 +158,18 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
 
 
 def judge(folder: Path) -> Result:
-    """Judge a stored run again by its scenario's checkers, and store the verdict.
+    """Judge a stored run again by its scenario's checkers; nothing is written (see ``write_results``).
 
     Raises:
-        OSError: the folder cannot be read.
-        HistoryError: its history is malformed.
+        HistoryError: its history cannot be read, or is malformed.
         ScenarioError: its scenario does not exist here.
     """
     info = read_info(folder)
-    loaded = jsonl.read(folder / "history.jsonl")
+    try:
+        loaded = jsonl.read(folder / "history.jsonl")
+    except OSError as error:
+        raise HistoryError(f"{error.filename}: {error.strerror}; expected the history of a run") from error
     verdicts = check_all(find_scenario(info.scenario).workload(info.settings).checkers, loaded.history)
-    write_results(folder, loaded.history, info, verdicts)
     return Result(
         history=loaded.history, verdicts=verdicts, folder=folder, info=info, truncated=loaded.truncated
     )

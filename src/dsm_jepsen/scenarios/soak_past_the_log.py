@@ -7,7 +7,7 @@ Known to catch: comparing the ring's index instead of the version (the paper's o
 
 from dsm_jepsen.checkers import availability
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
-from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers, node_of
+from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, PROMPT_MS, ensemble, ensemble_checkers, node_of
 from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
 from dsm_jepsen.scenarios.generators import clients, cycle, mix, once, stagger, time_limit, until
 
@@ -25,7 +25,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(settled_reads()),
         settle_s=1,
         checkers={
-            **ensemble_checkers({"event": _COMMITS, "read": 100}),
+            **ensemble_checkers({"event": _COMMITS, "read": 100}, prompt_ms=PROMPT_MS),
             "availability": availability(node_of(5), least_share=0.9, recover_ms=3_000),
         },
     )

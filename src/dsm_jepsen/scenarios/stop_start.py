@@ -19,11 +19,13 @@ from dsm_jepsen.scenarios._ensemble import (
     node_of,
 )
 from dsm_jepsen.scenarios._ensemble_phases import (
+    TIMING,
     all_send,
     any_sends,
     by,
     fault,
     kill_during_commit,
+    pick,
     reads,
     settled_reads,
 )
@@ -32,8 +34,9 @@ from dsm_jepsen.scenarios.generators import clients, nemesis, once, phases, slee
 _CRASHES = 8
 
 
-def _workload(_: Settings) -> Workload:
-    crash = phases(fault("kill-node", clients(sleep(1))), clients(reads(2)))
+def _workload(settings: Settings) -> Workload:
+    down, calm = pick(settings, short=1, paper=5), pick(settings, short=3, paper=5)
+    crash = phases(fault("kill-node", clients(sleep(down))), clients(reads(2)))
     set_by_third = by(2, any_sends("H"))
     last_writer = phases(
         clients(set_by_third),
@@ -42,10 +45,10 @@ def _workload(_: Settings) -> Workload:
         nemesis(once("stop-kill-node")),
     )
     main = phases(
-        clients(reads(3)),
+        clients(reads(calm)),
         clients(any_sends("J", parameters={VARIABLE: "v1"})),
         clients(all_send("C", expect=1)),
-        clients(reads(3)),
+        clients(reads(calm)),
         *(crash for _crash in range(_CRASHES)),
         fault("kill-node", clients(phases(any_sends("H"), reads(1), any_sends("I"), reads(1)))),
         clients(reads(2)),
@@ -57,7 +60,7 @@ def _workload(_: Settings) -> Workload:
     )
     return Workload(
         generator=main,
-        final_generator=clients(phases(settled_reads(), any_sends("K"), reads(3))),
+        final_generator=clients(phases(settled_reads(), any_sends("K"), reads(calm + 1))),
         settle_s=1,
         checkers={
             **ensemble_checkers({"event": 5, "read": 100}, "kill-node", "kill-two"),
@@ -71,6 +74,7 @@ SCENARIO = Scenario(
     title="nodes crash and join again, also the last writer, in mid-commit and two at once (paper C.6.5)",
     system=ensemble,
     workload=_workload,
+    settings=TIMING,
     variants=FLAWS,
     nemeses=("kill-node", "kill-two"),
     levels=LEVELS,

@@ -256,6 +256,7 @@ BAD: Sequence[Any] = [
     pytest.param("POST /event", {}, 400, "None is not known", id="no id"),
     pytest.param("POST /event", {"id": "Z"}, 400, "'Z' is not known", id="unknown event"),
     pytest.param("POST /event", {"id": "C", "expect": "-1"}, 400, "must be a version", id="bad version"),
+    pytest.param("POST /event", {"id": "C", "expect": "9" * 5000}, 400, "must be", id="long version"),
     pytest.param("GET /event", {"id": "C"}, 405, "takes POST", id="wrong method"),
     pytest.param("GET /nowhere", {}, 404, "no such path", id="unknown path"),
     pytest.param("GET /status", {"read": "weak"}, 400, "local or strong", id="unknown read"),

@@ -267,7 +267,7 @@ class Ensemble:
             await _first_of(
                 self._follow(entry.position), self._confirm(), session.wait_lost(), self._left.wait()
             )
-            self.env.log("left" if self._left.is_set() else "session lost")
+            self.env.log("taking part no longer" if session.alive else "session lost")
 
     def install(self, read: Replica) -> None:
         """Take over a context as a whole at joining."""

@@ -12,6 +12,7 @@ Outcomes of an event: ``accepted`` (200), ``not-applicable`` and ``lost-race`` (
 ``unavailable`` (503: no effect), ``unknown`` (504: nobody can say). Bad input is 400.
 """
 
+import re
 from collections import Counter
 
 from dsm_jepsen.dsm.chart import Event
@@ -19,6 +20,8 @@ from dsm_jepsen.dsm.ensemble.ensemble import Ensemble
 from dsm_jepsen.env import DefiniteError, IndefiniteError, OutcomeError, Request, Response
 
 _STATUS = {"not-applicable": 409, "lost-race": 409}
+
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 _METHODS = {
     "/event": "POST",
@@ -67,8 +70,8 @@ class RestApi:
         if name not in events:
             return _bad(400, f"event id {name!r} is not known; the chart has {', '.join(events)}")
         expect_text = parameters.pop("expect", None)
-        if expect_text is not None and not (expect_text.isascii() and expect_text.isdigit()):
-            return _bad(400, f"expect is {expect_text!r}; it must be a version, such as 3")
+        if expect_text is not None and not _VERSION.fullmatch(expect_text):
+            return _bad(400, f"expect is {expect_text[:40]!r}; it must be a version, such as 3")
         event = Event(name=name, parameters=tuple(sorted(parameters.items())))
         expect = None if expect_text is None else int(expect_text)
         response = await self._fire(event, expect)
