@@ -19,7 +19,7 @@ Read = Callable[[str], History]
         pytest.param("0- n1 event next\n1-6 n2 event next ! lost-race 0 A", id="lost to who never heard"),
         pytest.param(
             "0-1 n1 event next = 1 B\n2-3 n2 event next/0 ! lost-race 1 B",
-            id="meant for a version that has passed",
+            id="its version has passed",
         ),
         pytest.param("0-1 n1 event next ! not-applicable 0 A", id="other refusals are others' business"),
     ],

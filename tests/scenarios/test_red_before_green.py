@@ -28,6 +28,7 @@ TABLE = [
     ("no-lost-acknowledgement", "crash-all", {}, {"variant": "clean-state"}),
     ("no-effect-of-refused", "kill-during-commit", {}, {"variant": "timeout-is-failure"}),
     ("join-equals-live", "stop-start", {}, {"variant": "forgetful-writer"}),
+    ("lost-races", "mixed-events", {}, {"variant": "cries-lost-race"}),
     ("availability", "soak-past-the-log", {}, {"variant": "ring-index"}),
 ]
 

@@ -19,9 +19,7 @@ RUNS = [
     pytest.param(name, store, settings, id="-".join((name, store, *settings.values())))
     for name, scenario in scenarios().items()
     for store in STORES
-    for settings in (
-        [{"leader": side} for side in scenario.settings["leader"]] if scenario.settings else [{}]
-    )
+    for settings in [{"leader": side} for side in scenario.settings.get("leader", ())] or [{}]
 ]
 """Every scenario on every store, with every setting."""
 

@@ -73,6 +73,18 @@ class SilentLosers(Ensemble):
             raise
 
 
+class CriesLostRace(Ensemble):
+    """Tells the sender of an event that is not applicable that it lost a race."""
+
+    async def _fire(self, event: Event, expect: int | None) -> Context:
+        try:
+            return await super()._fire(event, expect)
+        except DefiniteError as error:
+            if error.kind == "not-applicable":
+                raise DefiniteError("lost-race", error.detail) from error
+            raise
+
+
 class NotIdempotent(Ensemble):
     """Ignores the version an event is meant for: sent to all nodes, it is applied as often as it fits."""
 
@@ -180,6 +192,7 @@ class Wedged(Ensemble):
 VARIANTS: dict[str, type[Ensemble]] = {
     "cached-rejoin": CachedRejoin,
     "clean-state": CleanState,
+    "cries-lost-race": CriesLostRace,
     "forgetful-writer": ForgetfulWriter,
     "losers-action": LosersAction,
     "no-version-check": NoVersionCheck,

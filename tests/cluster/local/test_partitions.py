@@ -1,0 +1,160 @@
+"""Real etcd members and real partitions: who commits, who comes back, and that nothing stays behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsm_jepsen.cluster._base import NODES
+from dsm_jepsen.cluster.local import LocalCluster, clean_leftovers, namespaces
+from dsm_jepsen.env import Link, ProcessState, Role, Store
+
+pytestmark = [
+    pytest.mark.etcd,
+    pytest.mark.namespaces,
+    pytest.mark.usefixtures("etcd_binary", "network_namespaces"),
+]
+
+PATIENCE_S = 30
+
+
+async def no_store(url: str) -> Store:
+    raise LookupError(url)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> LocalCluster:
+    return LocalCluster(
+        run_folder=tmp_path / "run", open_store=no_store, network="namespaces", log=pytest.fail
+    )
+
+
+async def during(cluster: LocalCluster, story: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await cluster.start(None)
+        await story()
+    finally:
+        await cluster.stop()
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(PATIENCE_S):
+        while not (value := await condition()):
+            await asyncio.sleep(0.02)
+        return value
+
+
+def across(some: list[str], others: list[str]) -> list[Link]:
+    return [
+        Link(source, Role.STORE, target, Role.STORE)
+        for one in some
+        for other in others
+        for source, target in ((one, other), (other, one))
+    ]
+
+
+def test_a_leader_left_in_the_minority_is_replaced_and_comes_back_as_a_follower(
+    cluster: LocalCluster,
+) -> None:
+    async def story() -> None:
+        control, members = cluster.control, cluster._members
+        old: str = await eventually(control.leader)
+        minority = [old, next(node for node in NODES if node != old)]
+        majority = [node for node in NODES if node not in minority]
+        await control.cut(across(minority, majority))
+
+        async def another() -> str | None:
+            new = await control.leader()
+            return new if new in majority else None
+
+        new = await eventually(another)
+        assert [await members[node].ready() for node in majority] == [True] * 3
+        assert [await members[node].ready() for node in minority] == [False] * 2
+        assert await control.dropped() > 0
+        await control.mend()
+        for node in minority:
+            assert await eventually(members[node].ready)
+        assert await control.leader() == new
+
+    asyncio.run(during(cluster, story))
+
+
+def test_a_leader_left_in_the_majority_leads_on(cluster: LocalCluster) -> None:
+    async def story() -> None:
+        leader: str = await eventually(cluster.control.leader)
+        minority = [node for node in NODES if node != leader][:2]
+        await cluster.control.cut(across(minority, [node for node in NODES if node not in minority]))
+        assert await cluster._members[leader].ready()
+        assert await cluster.control.leader() == leader
+
+    asyncio.run(during(cluster, story))
+
+
+def test_processes_are_killed_frozen_and_started_again_where_they_live(cluster: LocalCluster) -> None:
+    async def story() -> None:
+        control, seen = cluster.control, []
+        for verb in (control.pause, control.resume, control.kill, control.restart):
+            await verb("n2", Role.STORE)
+            seen.append(await control.state("n2", Role.STORE))
+        assert seen == [ProcessState.PAUSED, ProcessState.UP, ProcessState.DEAD, ProcessState.UP]
+        assert await eventually(cluster._members["n2"].ready)
+
+    asyncio.run(during(cluster, story))
+
+
+def test_a_run_says_of_which_kind_its_network_was(cluster: LocalCluster) -> None:
+    said = cluster.versions()["network"]
+    assert said == "namespaces (connections that crossed a cut are ended at a mend)"
+
+
+HARNESS = """
+    import asyncio, signal
+    from pathlib import Path
+    from dsm_jepsen.cluster.local import LocalCluster
+    async def main():
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        cluster = LocalCluster(run_folder=Path({folder!r}), open_store=None, network="namespaces")
+        try:
+            await cluster.start(None)
+            print("up", flush=True)
+            await asyncio.sleep(60)
+        finally:
+            await cluster.stop()
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_stays_behind_however_the_harness_ends(
+    tmp_path: Path, temporary: Path, processes_left: Callable[[], list[str]], end: signal.Signals
+) -> None:
+    code = textwrap.dedent(HARNESS).format(folder=str(tmp_path / "run"))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        (run,) = (run for run in namespaces.runs() if run.startswith(f"{process.pid}-"))
+        clean_leftovers(lambda _: None)
+        assert len(processes_left()) == 5
+        process.send_signal(end)
+    if end is signal.SIGKILL:
+        assert run in namespaces.runs()
+        lines = clean_leftovers(lambda _: None)
+        assert any(
+            line.startswith(f"the run of process {process.pid} was killed: ended its processes (")
+            and line.endswith(", removed its network namespaces")
+            for line in lines
+        )
+    assert run not in namespaces.runs()
+    assert processes_left() == []
+    assert list(temporary.glob("*/*")) == []
+    assert f"dsm-jepsen.{run}" not in os.popen("ip link show").read()
