@@ -157,9 +157,9 @@ def list_nemeses() -> int:
 @_debug
 def clean() -> int:
     """Remove what killed runs left on this machine: processes, namespaces, data."""
-    from dsm_jepsen.cluster.local import clean as clean_local
+    from dsm_jepsen.cluster.local import clean_leftovers
 
-    removed = clean_local(lambda line: click.echo(line, err=True))
+    removed = clean_leftovers(lambda line: click.echo(line, err=True))
     click.echo(f"{len(removed)} removed" if removed else "nothing to clean")
     return 0
 

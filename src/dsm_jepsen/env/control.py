@@ -98,7 +98,7 @@ class Control(Protocol):
         ...
 
     async def dropped(self) -> int:
-        """How many packets or messages the last ``cut`` or ``flaky`` has dropped so far: proof that it acts."""
+        """How many packets or messages the last ``cut`` or ``flaky`` has dropped so far: proof of it."""
         ...
 
     async def state(self, node: str, role: Role) -> ProcessState:

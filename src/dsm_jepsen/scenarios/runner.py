@@ -224,6 +224,7 @@ def _open_cluster(options: Options, folder: Path) -> Iterator[Cluster]:
         run_folder=folder,
         open_store=partial(open_store, client=options.etcd_client),
         store=options.store,
+        zookeeper_home=options.zookeeper_home,
         node_options=("--etcd-client", options.etcd_client),
     )
 
