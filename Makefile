@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: help demo test check fix bench docs clean
+.PHONY: help demo test check fix scenarios bench docs clean
 
 help:  ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -19,11 +19,19 @@ check: $(VENV)/.dev  ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow and not etcd and not zookeeper and not namespaces"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not etcd and not zookeeper and not namespaces"
 
 fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+scenarios: $(VENV)/.dev  ## Run every scenario on five real etcd members and on five ZooKeeper servers
+	@for store in etcd zookeeper; do \
+	  for name in $$($(BIN)/dsm-jepsen list | cut -d' ' -f1); do \
+	    $(BIN)/dsm-jepsen run $$name --cluster local --store $$store --seed 1 2>/dev/null \
+	      || { echo "$$name on $$store: exit code $$?"; exit 1; }; \
+	  done; \
+	done
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
