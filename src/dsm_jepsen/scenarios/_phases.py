@@ -77,11 +77,13 @@ def refuse_impossible(scenario: Scenario, cluster: Cluster) -> None:
         RefusedError: it cannot.
     """
     able = cluster.control.capabilities()
+    network = cluster.versions().get("network")
+    because = f": its network is {network}" if network else ""
     for name in scenario.nemeses:
         if missing := NEMESES[name].needs - able:
             raise RefusedError(
                 f"{scenario.name} needs the fault {name}, and the {cluster.name} cluster cannot "
-                f"{' nor '.join(sorted(missing))} here; run it on another cluster (--cluster)"
+                f"{' nor '.join(sorted(missing))} here{because}; run it on another cluster (--cluster)"
             )
 
 

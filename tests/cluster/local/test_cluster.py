@@ -19,6 +19,8 @@ import pytest
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.local import LocalCluster, clean_leftovers
 from dsm_jepsen.env import Capability, DefiniteError, Env, Link, Program, RefusedError, Request, Role, Store
+from dsm_jepsen.scenarios import find_scenario
+from dsm_jepsen.scenarios._phases import refuse_impossible
 
 NODE = textwrap.dedent(
     """
@@ -363,6 +365,11 @@ class TestRefusals:
         asyncio.run(control.mend())
         asyncio.run(control.fast())
         assert asyncio.run(control.dropped()) == 0
+
+    def test_a_scenario_that_cuts_links(self, make: Make) -> None:
+        words = r"cannot cut here: its network is loopback \(the loopback was asked for\); run it on another"
+        with pytest.raises(RefusedError, match=words):
+            refuse_impossible(find_scenario("partition-half"), make())
 
     def test_a_process_that_does_not_exist(self, make: Make) -> None:
         with pytest.raises(RefusedError, match="no node process on 'n1'; it has not been started"):
