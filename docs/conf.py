@@ -1,12 +1,15 @@
 """How the documentation is built: Sphinx, MyST for Markdown, Furo; the reference is written from the code.
 
-Before each build ``reference/api/`` is written anew: one page for every room from its docstrings, and one
-for the command line from its own help. Nothing in that folder is edited by hand or committed.
+Before each build ``reference/api/`` is written anew: one page for every room from its docstrings, one for the
+command line from its own help, one for the scenarios and faults from their registries, and one for the flaws
+from the test that plants them. Nothing in that folder is edited by hand or committed.
 """
 
+import ast
 import inspect
 import pkgutil
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from sphinx.application import Sphinx
 
 from dsm_jepsen import __version__
 from dsm_jepsen.cli import app
+from dsm_jepsen.nemesis import describe
+from dsm_jepsen.scenarios import scenarios
 
 project = "dsm-jepsen"
 author = "The dsm-jepsen authors"
@@ -54,6 +59,9 @@ ROOMS = {
 }
 """Room to title, in the order of the reference."""
 
+RED_BEFORE_GREEN = Path(__file__).parents[1] / "tests" / "scenarios" / "test_red_before_green.py"
+"""The test whose ``TABLE`` says which checker finds which flaw in which scenario."""
+
 _PUBLIC_BASES = ("_base",)
 """Private modules whose names their room gives out."""
 
@@ -62,7 +70,11 @@ def write_reference(sphinx: Sphinx) -> None:
     """Write the generated pages."""
     folder = Path(sphinx.srcdir) / "reference" / "api"
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"command-line.md": _command_line()}
+    pages = {
+        "command-line.md": _command_line(),
+        "scenarios-and-faults.md": _scenarios_and_faults(),
+        "checkers-and-flaws.md": _checkers_and_flaws(),
+    }
     for number, (room, title) in enumerate(ROOMS.items()):
         pages[f"{number:02}-{room.replace('.', '-')}.rst"] = _room(room, title)
     for old in folder.iterdir():
@@ -98,13 +110,75 @@ def _command_line() -> str:
         options = [option for option in command.params if isinstance(option, click.Option)]
         rows = [record for option in options if (record := option.get_help_record(inner))]
         if rows:
-            table = [f"| {_cell(f'`{left}`')} | {_cell(right)} |" for left, right in rows]
-            parts.append("\n".join(["| option | meaning |", "|---|---|", *table]))
+            parts.append(_table(("option", "meaning"), [(f"`{left}`", right) for left, right in rows]))
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _scenarios_and_faults() -> str:
+    runs = [
+        (f"`{one.name}`", one.title, _names(one.nemeses), _choices(one.settings))
+        for one in scenarios().values()
+    ]
+    faults = [(f"`{one.name}`", one.title, one.finds, _names(one.needs)) for one in describe()]
+    return "\n\n".join(
+        [
+            "# Scenarios and faults",
+            "## Scenarios",
+            "What each claims and is known to catch stands in [its own docstring](00-scenarios.rst).",
+            "The first value of a setting is its default. `--paper-timing` sets the timing `paper`.",
+            _table(("scenario", "what happens", "faults", "settings"), runs),
+            "## Faults",
+            "Every cluster can `kill` and `pause`. To `cut` and to `slow` take the simulated cluster, "
+            "or a local one [with network namespaces](../../how-to/run-on-one-machine.md).",
+            _table(("fault", "what it does", "what it finds", "needs"), faults),
+        ]
+    )
+
+
+def _checkers_and_flaws() -> str:
+    tree = ast.parse(RED_BEFORE_GREEN.read_text(encoding="utf-8"))
+    found = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLE"
+    )
+    rows = [
+        (f"`{checker}`", " ".join([f"`{scenario}", *_options(settings)]) + "`", f"`{_options(broken)[0]}`")
+        for checker, scenario, settings, broken in found
+    ]
+    flaws = {name: wrong for one in scenarios().values() for name, wrong in one.variants.items()}
+    return "\n\n".join(
+        [
+            "# Checkers and flaws",
+            "A checker that has never found anything shows nothing. Each of these has: the tests plant the "
+            "flaw, run the scenario on the simulated cluster, and expect this very checker to find it within "
+            "50 seeds, and again with the same seed. Other checkers may find it as well.",
+            _table(("checker", "in the scenario", "with"), rows),
+            "`stats` and `adequacy` are not here. What they call wrong is a run that says too little.",
+            "## Variants",
+            "Flaws of the reference system, for `--variant`.",
+            _table(("variant", "what is wrong"), [(f"`{name}`", flaws[name]) for name in sorted(flaws)]),
+            "The lies of the simulated store, for `--lie`, are "
+            "[explained with its axioms](../../explanation/simulated-store.md).",
+        ]
+    )
+
+
+def _options(values: Mapping[str, str]) -> list[str]:
+    return [f"--{name} {value}" for name, value in values.items()]
+
+
+def _choices(settings: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{name}: {', '.join(values)}" for name, values in settings.items())
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def show_as_written(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
