@@ -6,6 +6,8 @@ import pytest
 
 from dsm_jepsen.scenarios import find_scenario, scenarios, simulate
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 50
 """Each flaw must be found within so many seeds."""
 
