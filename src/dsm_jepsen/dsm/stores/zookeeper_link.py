@@ -214,6 +214,9 @@ class Link:
 
     async def _answers(self, sends: Sequence[Send], *, until_s: float) -> list[Any]:
         """What became of requests: their answers, or what kazoo says of why there is none."""
+        if self._loop.time() >= until_s:
+            # Definite: a request that would be given up at once is not sent at all.
+            raise DefiniteError("too-late", "nothing was sent")
         try:
             await self.connect(until_s=until_s)
         except IndefiniteError as error:
