@@ -26,12 +26,7 @@ fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 scenarios: $(VENV)/.dev  ## Run every scenario on five real etcd members and on five ZooKeeper servers
-	@for store in etcd zookeeper; do \
-	  for name in $$($(BIN)/dsm-jepsen list | cut -d' ' -f1); do \
-	    $(BIN)/dsm-jepsen run $$name --cluster local --store $$store --seed 1 2>/dev/null \
-	      || { echo "$$name on $$store: exit code $$?"; exit 1; }; \
-	  done; \
-	done
+	scripts/every-scenario $(BIN)/dsm-jepsen
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
