@@ -27,24 +27,30 @@ from dsm_jepsen.scenarios._ensemble import (
 from dsm_jepsen.scenarios._ensemble_phases import (
     TIMING,
     all_send,
-    fault,
     pick,
     random_event,
     reads,
     settled_reads,
 )
 from dsm_jepsen.scenarios.generators import (
+    any_of,
     clients,
     cycle,
     each_process,
     mix,
+    nemesis,
     once,
     phases,
+    sleep,
     stagger,
+    then,
     time_limit,
 )
 
 _CUT_S = 15
+
+_CALM_S = 1
+"""How long the load goes on before the cut, and after the heal was begun."""
 
 _ELECTION_MS = 5_000
 """How long the majority may need for a new leader."""
@@ -55,15 +61,17 @@ _CATCH_UP_MS = 10_000
 
 def _workload(settings: Settings) -> Workload:
     name = f"leader-in-{settings['leader']}"
-    during = each_process(
+    load = each_process(
         stagger(0.5, mix(cycle(once("event", random_event)), cycle(once("read")), purpose="partition/f"))
     )
+    cut = then(sleep(_CALM_S), once(f"start-{name}"), sleep(_CUT_S), once(f"stop-{name}"))
     before, after = pick(settings, short=3, paper=10), pick(settings, short=15, paper=100)
     main = phases(
         clients(reads(before)),
         clients(all_send("C", expect=0)),
         clients(reads(before)),
-        fault(name, clients(time_limit(_CUT_S, during))),
+        # The load goes on from before the cut until after the heal: whatever is under way is hit by both.
+        any_of(nemesis(cut), clients(time_limit(_CALM_S + _CUT_S + _CALM_S, load))),
         clients(reads(after)),
     )
     return Workload(
