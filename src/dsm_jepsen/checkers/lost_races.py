@@ -2,7 +2,7 @@
 
 Catches: "lost race" told of events that nobody raced, and so refused for no reason at all.
 Misses: a winner that only an operation of unknown outcome can have been is taken on trust.
-Cost: n log n in the history's length.
+Cost: the history's length times the number of races lost.
 Needs: refusals that tell the version in the way. An event meant for a version that has passed already
 (``expect``) has lost before it came.
 """

@@ -26,7 +26,7 @@ from dsm_jepsen.scenarios.generators import (
 
 _DOWN_S = 1.0
 
-_UP_S = 2.0
+_UP_S = 4.0
 
 
 def _workload(_: Settings) -> Workload:

@@ -8,6 +8,7 @@ Known to catch: rejoining from a cache, a last writer that forgets its variables
 """
 
 from dsm_jepsen.checkers import join_equals_live
+from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import (
     FLAWS,
@@ -64,7 +65,7 @@ def _workload(settings: Settings) -> Workload:
         settle_s=1,
         checkers={
             **ensemble_checkers({"event": 5, "read": 100}, "kill-node", "kill-two"),
-            "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS),
+            "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },
     )
 

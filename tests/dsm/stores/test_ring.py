@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dsm_jepsen.dsm.stores import ring
 from dsm_jepsen.dsm.stores.ring import ANY, Head, Kind, Record, Step, conditions, follow, missing, replay
-from dsm_jepsen.env import CompactedError
+from dsm_jepsen.env import CompactedError, IndefiniteError
 
 WRAP = 1 << 32
 HALF = 1 << 31
@@ -213,7 +213,7 @@ def follows_a_busy_key() -> bool:
             reader.read()
         except CompactedError:
             return behind == 9 and not znodes.commit(late, Kind.VALUE, b"too late")
-        except ValueError:
+        except IndefiniteError:
             return False
         if reader.seen != znodes.truth:
             return False
@@ -305,5 +305,5 @@ def test_a_slot_that_is_behind_its_head_is_a_mistake() -> None:
     head = Head(
         record=dataclasses.replace(old, number=7, before=6), data_version=6, position=7, children_position=4
     )
-    with pytest.raises(ValueError, match="slot 1 holds record 1 where 5 was committed"):
+    with pytest.raises(IndefiniteError, match="slot 1 holds record 1 where 5 was committed"):
         replay(head, {5: (old, 1)}, after=4)

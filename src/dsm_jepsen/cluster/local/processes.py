@@ -112,10 +112,15 @@ class Process:
             self._asked_to_end = True
             self._send(signal.SIGCONT)
 
-    def end_now(self) -> None:
-        """End it without leaving the event loop, for the last moments of a run; returns when it is gone."""
+    def strike(self) -> None:
+        """Kill it without waiting for its end."""
         if self._send(signal.SIGKILL):
             self._asked_to_end = True
+
+    def end_now(self) -> None:
+        """End it without leaving the event loop, for the last moments of a run; returns when it is gone."""
+        self.strike()
+        if self.running:
             assert self._child is not None
             self._child.wait(timeout=_SIGNAL_TIMEOUT_S)
 
@@ -163,6 +168,8 @@ async def end(processes: Iterable[Process], *, grace_s: float) -> None:
         await wait_until(lambda: not any(process.running for process in processes), grace_s)
     finally:
         # Also when the wait was cancelled: nothing may stay behind.
+        for process in processes:
+            process.strike()
         for process in processes:
             process.end_now()
 

@@ -318,7 +318,7 @@ class Ensemble:
                 if entry is not None:
                     self.adopt(Replica(decode(entry.value), entry.version))
                     position = entry.position
-            except IndefiniteError as error:
+            except OutcomeError as error:
                 self.env.log(f"watching anew: {error}")
             await asyncio.sleep(REFRESH_MS / 1000)
 

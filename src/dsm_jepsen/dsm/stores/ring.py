@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from dsm_jepsen.env import CompactedError
+from dsm_jepsen.env import CompactedError, IndefiniteError
 
 SIZE = 32
 """The paper's size of the log."""
@@ -191,6 +191,7 @@ def replay(head: Head, slots: Mapping[int, tuple[Record, int]], *, after: int) -
 
     Raises:
         CompactedError: some are no longer kept.
+        IndefiniteError: the slots are older than the head.
     """
     steps: list[Step] = []
     expected: int | None = None
@@ -199,7 +200,11 @@ def replay(head: Head, slots: Mapping[int, tuple[Record, int]], *, after: int) -
         (head.record.number, (head.record, head.position)),
     ]:
         if record.number < number:
-            raise ValueError(f"slot {record.slot} holds record {record.number} where {number} was committed")
+            # Read over two sessions from a member that went back between them.
+            raise IndefiniteError(
+                "watch-broken",
+                f"slot {record.slot} holds record {record.number} where {number} was committed",
+            )
         if record.number > number or position <= after:
             continue  # overwritten meanwhile, which shows below if it was not known; or known
         # The first must follow what is known; each other one must follow the one before.

@@ -4,12 +4,10 @@ A key's version is the number of its changes; a position is ZooKeeper's transact
 orders everything that the ensemble ever did. Every call has a deadline, and a write whose outcome is unknown
 is never sent again. All goes to this one member: there is no fail-over to another.
 
-**Reads.** A read that must not be stale is a ``sync`` followed by a read on the same connection: the member
-first catches up with all that its leader had committed. Together they see every write that was acknowledged
-before the read began, *as long as the leader is the leader*: the leader answers a ``sync`` without asking
-the others, so one that was cut off and has not noticed yet (for at most syncLimit ticks) may vouch for old
-data; and a member that leads answers from its own data at once, which may be a moment behind what the
-quickest follower has applied. Only a write asks a quorum. ``list`` reads keys one by one: no snapshot.
+**Reads.** ZooKeeper's own way to a read that is not stale, ``sync`` and then a read, asks the leader alone:
+one that was cut off and has not noticed yet (for at most syncLimit ticks) vouches for old data. So ``get``
+reads, and then has a transaction that writes nothing confirm that the key still is as it was read: only
+transactions ask a quorum. ``list`` is sync and read, key by key: no snapshot, and stale by that much at most.
 
 **Writes** are read, then decide, then one transaction that holds only if nothing changed since the reading.
 If something did, the outcome is certain, and the whole is done again from the new state, a bounded number
@@ -21,7 +19,8 @@ of times. A value is sent twice, so ZooKeeper's limit of 1 MB for a request leav
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, Self
+from contextlib import aclosing
+from typing import Any, Self, TypeVar
 
 from dsm_jepsen.dsm.stores.feed import Feed
 from dsm_jepsen.dsm.stores.ring import SIZE, Head, Kind, Record, missing, replay, require_size
@@ -41,6 +40,7 @@ from dsm_jepsen.dsm.stores.zookeeper_session import ZooKeeperSession
 from dsm_jepsen.env import (
     Change,
     Commit,
+    CompactedError,
     Compare,
     DefiniteError,
     Delete,
@@ -50,6 +50,8 @@ from dsm_jepsen.env import (
     Session,
     Write,
 )
+
+T = TypeVar("T")
 
 _LINK_TTL_S = 6.0
 """Of the connection itself; after two thirds of it in silence it counts as broken, with its watches."""
@@ -89,9 +91,20 @@ class ZooKeeperStore:
         self._closed = False
 
     async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
-        """Read a key."""
-        (head,) = await self._heads([key], fresh=not stale_ok, until_s=self._until_s())
-        return _entry(key, head)
+        """Read a key; unless it may be stale, a quorum confirms that it is still as it was read."""
+        until_s = self._until_s()
+        if stale_ok:
+            (head,) = await self._heads([key], fresh=False, until_s=until_s)
+            return _entry(key, head)
+        self._require_open()
+        await self._make_root(until_s)
+        for turn in range(_TRIES):
+            (head,) = await self._heads([key], fresh=turn > 0, until_s=until_s)
+            unchanged = plan({key: head}, (), size=self._ring_size)
+            if await self._commit(self._link, unchanged, until_s=until_s) is not None:
+                return _entry(key, head)
+        # Definite: a read changes nothing.
+        raise DefiniteError("contention", f"others changed {key} during each of {_TRIES} tries")
 
     async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
         """Read all keys below a prefix, one by one; costs a look at the names of all keys."""
@@ -129,13 +142,13 @@ class ZooKeeperStore:
     def watch(self, key: str, *, after: int) -> Feed[Change]:
         """Follow a key's changes; a silent connection counts as broken after some four seconds."""
         return self._feed(
-            Feed(self._changes(key, after), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
+            Feed(_broken(self._changes(key, after)), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
         )
 
     def watch_hint(self, prefix: str) -> Feed[None]:
         """Learn when to list again; each hint costs a look at all keys below the prefix."""
         # Not coalescing: a hint that nobody takes holds up the next one, and so the cost of it.
-        return self._feed(Feed(self._hints(prefix), size=1, coalesce=False, closed=self._forget))
+        return self._feed(Feed(_broken(self._hints(prefix)), size=1, coalesce=False, closed=self._forget))
 
     async def open_session(self, ttl_ms: int) -> ZooKeeperSession:
         """Begin a session, on a connection of its own; the member may grant less time than asked for."""
@@ -320,6 +333,20 @@ class ZooKeeperStore:
         """Forget a feed that was closed."""
         if feed in self._feeds:
             self._feeds.remove(feed)
+
+
+async def _broken(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """Say of a watch that ends for any reason but compaction or closing that it broke."""
+    async with aclosing(source) as items:
+        try:
+            async for item in items:
+                yield item
+        except CompactedError:
+            raise
+        except DefiniteError as error:
+            if error.kind == "connection-closed":
+                raise
+            raise IndefiniteError("watch-broken", str(error)) from error
 
 
 def _sync(client: Any) -> Any:
