@@ -63,7 +63,11 @@ _etcd_client = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="An unpacked ZooKeeper, if it is not Debian's package.",
 )
-@click.option("--leader", help="The side of a partition where the store's leader is: majority or minority.")
+@click.option(
+    "--leader",
+    type=click.Choice(["majority", "minority"]),
+    help="The side of a partition where the store's leader is.",
+)
 @click.option("--paper-timing", is_flag=True, help="Keep the paper's waits in its five scenarios.")
 @click.option("--variant", help="Run the system with this planted flaw.")
 @click.option("--lie", help="Break this axiom of the simulated store.")
