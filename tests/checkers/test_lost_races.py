@@ -38,6 +38,11 @@ def test_a_race_with_a_winner_is_valid(history: Read, text: str) -> None:
             id="the other came later",
         ),
         pytest.param(
+            "0-5 n1 event next/3 ?\n1-6 n2 event next ! lost-race 0 A",
+            "which nobody took",
+            id="who was not told raced for another version",
+        ),
+        pytest.param(
             "0-1 n1 event next = 1 B\n2-6 n2 event next ! lost-race 0 A",
             "had shown before it was sent",
             id="the other came before",

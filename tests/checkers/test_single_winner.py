@@ -23,6 +23,10 @@ LOST = "0-6 n2 event next/0 ! lost-race 1 B\n"
         pytest.param("0-6 n1 event next/0 ?\n" + LOST, id="the winner was not told"),
         pytest.param("0- n1 event next/0\n" + LOST, id="the winner never heard"),
         pytest.param("0-6 n1 event next/0 ?\n0-6 n2 event next/0 ?", id="all unknown"),
+        pytest.param(
+            "0-1 n1 event next/7 ! lost-race 0 A\n0-1 n2 event next/7 ! lost-race 0 A",
+            id="meant for a version that has not come",
+        ),
         pytest.param("0-6 n1 event next/0 ! x\n0-6 n2 event next/0 ! x", id="none competes"),
         pytest.param(
             "0-1 n3 event stay = 1 B\n2-3 n1 event next/0 ! lost-race\n" + LOST, id="lost to another event"

@@ -69,5 +69,5 @@ def _may_have_taken(op: Op, history: History, version: int, before: int) -> bool
         return False
     end = history.partner(op.index)
     if end is None or end.type == "info":
-        return True
+        return bool(op.value.get("expect", version - 1) == version - 1)
     return end.type == "ok" and end.value.get("version") == version

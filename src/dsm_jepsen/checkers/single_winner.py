@@ -62,10 +62,17 @@ def _race(group: list[Operation]) -> _Race:
         elif completion.type == "ok":
             race.won.append(completion)
         elif (kind := refusal(completion).kind) == "lost-race":
-            race.lost.append(completion)
+            if not _too_early(invoke, completion):
+                race.lost.append(completion)
         elif kind == "not-applicable":
             race.refused.append(completion)
     return race
+
+
+def _too_early(invoke: Op, completion: Op) -> bool:
+    """Whether the version it was meant for had not come yet: nobody can have won that."""
+    detail = refusal(completion).detail
+    return isinstance(detail, dict) and detail.get("version", 0) < invoke.value["expect"]
 
 
 def _two_winners(race: _Race) -> Problem | None:
