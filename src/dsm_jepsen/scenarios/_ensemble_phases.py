@@ -18,7 +18,6 @@ from dsm_jepsen.scenarios.generators import (
     reserve,
     sleep,
     sleep_below,
-    stagger,
     then,
     until_ok,
 )
@@ -46,10 +45,11 @@ def any_sends(event: str, **fields: Any) -> Generator:
     return once("event", {"event": event, **fields})
 
 
-def all_send(event: str, *, expect: int, apart_s: float = 0.0) -> Generator:
-    """The paper's ALL: every process sends the event, meant for one version; at once or apart."""
-    send = each_process(any_sends(event, expect=expect))
-    return stagger(apart_s, send) if apart_s else send
+def all_send(event: str, *, expect: int, within_s: float = 0.0) -> Generator:
+    """The paper's ALL: every process sends the event, meant for one version; at once or within a time."""
+    send = any_sends(event, expect=expect)
+    wait = sleep_below(within_s, purpose="all-send/after") if within_s else NOTHING
+    return each_process(then(wait, send))
 
 
 def random_event(ask: Ask) -> dict[str, Any]:

@@ -15,14 +15,14 @@ from dsm_jepsen.scenarios.generators import clients, phases
 
 _EVENTS = "ICIKICIK"
 
-_APART_S = 0.2
+_WITHIN_S = 1.0
 
 
 def _workload(settings: Settings) -> Workload:
     times = pick(settings, short=3, paper=5)
     parts = [reads(times)]
     for version, event in enumerate(_EVENTS):
-        parts += [all_send(event, expect=version, apart_s=0.0 if version < 4 else _APART_S), reads(times)]
+        parts += [all_send(event, expect=version, within_s=0.0 if version < 4 else _WITHIN_S), reads(times)]
     return Workload(
         generator=clients(phases(*parts, reads(2))),
         checkers={
