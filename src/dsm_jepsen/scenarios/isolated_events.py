@@ -19,7 +19,7 @@ def _workload(_: Settings) -> Workload:
     steps = [part for event in _EVENTS for part in (once("event", {"event": event}), _READS)]
     return Workload(
         generator=clients(phases(_READS, *steps)),
-        checkers=ensemble_checkers({"event": len(_EVENTS), "read": 200}, prompt_ms=PROMPT_MS),
+        checkers=ensemble_checkers({"event": len(_EVENTS), "read": 9 * 25}, prompt_ms=PROMPT_MS),
     )
 
 
