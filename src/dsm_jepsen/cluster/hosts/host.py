@@ -26,7 +26,7 @@ class Answer:
 
 
 class HostError(ClusterError):
-    """A host did not do what it was asked to; the message names the host and the step, and has its last words."""
+    """A host did not do what it was asked to: which host, which step, and its last words."""
 
     def __init__(self, *, host: str, step: str, words: str) -> None:
         super().__init__(f"{host}: {step} failed: {words}")
