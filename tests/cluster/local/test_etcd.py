@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dsm_jepsen.cluster.local import LocalCluster
-from dsm_jepsen.cluster.local.etcd import Etcd, EtcdMember, find_etcd
+from dsm_jepsen.cluster.local.etcd import Etcd, find_etcd
+from dsm_jepsen.cluster.members.etcd import EtcdMember
 from dsm_jepsen.env import DefiniteError, IndefiniteError, RefusedError, Request, Response
 from dsm_jepsen.env.real import HttpNetwork
 

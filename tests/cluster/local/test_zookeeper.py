@@ -10,7 +10,8 @@ import pytest
 from dsm_jepsen.cluster._base import NODES
 from dsm_jepsen.cluster.local import LocalCluster
 from dsm_jepsen.cluster.local import zookeeper as room
-from dsm_jepsen.cluster.local.zookeeper import Installation, ZooKeeper, ZooKeeperMember, find_zookeeper
+from dsm_jepsen.cluster.local.zookeeper import Installation, ZooKeeper, find_zookeeper
+from dsm_jepsen.cluster.members.zookeeper import ZooKeeperMember
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import OutcomeError, RefusedError, Role, Store
 

@@ -27,7 +27,8 @@ from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, St
 from dsm_jepsen.env.real import HttpNetwork, RealClock
 
 if TYPE_CHECKING:
-    from dsm_jepsen.cluster.local.members import Kind, Member
+    from dsm_jepsen.cluster.local.members import Kind
+    from dsm_jepsen.cluster.members import Member
 
 _START_TIMEOUT_S = 20.0
 _START_POLL_S = 0.05

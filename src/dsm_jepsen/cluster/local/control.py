@@ -9,7 +9,7 @@ from dsm_jepsen.cluster.local.processes import Process
 from dsm_jepsen.env import Capability, Link, ProcessState, RefusedError, Role
 
 if TYPE_CHECKING:
-    from dsm_jepsen.cluster.local.members import Member
+    from dsm_jepsen.cluster.members import Member
 
 
 class LocalControl:

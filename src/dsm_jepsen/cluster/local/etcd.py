@@ -1,6 +1,5 @@
-"""etcd on this machine: which binary, how a member is started, when it is ready, and whether it leads."""
+"""etcd on this machine: which binary, and a member for each node."""
 
-import json
 import os
 import re
 import shutil
@@ -9,15 +8,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dsm_jepsen.env import OutcomeError, RefusedError, Request
-from dsm_jepsen.env.real import HttpNetwork
+from dsm_jepsen.cluster.members.etcd import EtcdMember, etcd_arguments
+from dsm_jepsen.env import RefusedError
 
 _OLDEST = (3, 4)
-_HEARTBEAT_MS = 100
-_ELECTION_TIMEOUT_MS = 1000
-_ASK_TIMEOUT_MS = 1000
 _VERSION_TIMEOUT_S = 30
 
 
@@ -59,56 +54,6 @@ def find_etcd() -> Binary:
     return Binary(path, said[1])
 
 
-class EtcdMember:
-    """One member of an etcd cluster.
-
-    Args:
-        argv: what starts it.
-        clients: where it answers clients, ``host:port``.
-        peers: where it answers the other members, ``host:port``.
-    """
-
-    def __init__(self, *, argv: Sequence[str], clients: str, peers: str) -> None:
-        self.argv = tuple(argv)
-        self.url = f"etcd://{clients}"
-        self._network = HttpNetwork({"clients": clients, "peers": peers})
-
-    async def joined(self) -> bool:
-        """Whether it answers the other members, with or without a quorum.
-
-        Start one member after the other: a new one asks the others about the cluster, and waits a
-        second for each that listens but does not answer yet.
-        """
-        return bool(await self._ask("peers", Request(method="GET", path="/version")))
-
-    async def ready(self) -> bool:
-        """Whether it answers clients, and commits: its health check goes through the log."""
-        said = await self._ask("clients", Request(method="GET", path="/health"))
-        return said.get("health") == "true"
-
-    async def term_led(self) -> int | None:
-        """The term in which it believes to lead; ``None`` if it follows or does not answer."""
-        said = await self._ask("clients", Request(method="POST", path="/v3/maintenance/status"))
-        leads = "leader" in said and said["leader"] == said["header"]["member_id"]
-        return int(said["raftTerm"]) if leads else None
-
-    async def close(self) -> None:
-        """Let go of the connection to it."""
-        await self._network.close()
-
-    async def _ask(self, whom: str, request: Request) -> dict[str, Any]:
-        """The answer's object; empty if there is none, which happens all the time when members fail."""
-        try:
-            answer = await self._network.call(whom, request, timeout_ms=_ASK_TIMEOUT_MS)
-        except OutcomeError:
-            return {}
-        if answer.status != 200:
-            return {}
-        # The health check calls its JSON text.
-        said = json.loads(answer.body) if isinstance(answer.body, str) else answer.body
-        return said if isinstance(said, dict) else {}
-
-
 class Etcd:
     """The store ``etcd`` of a local cluster.
 
@@ -144,21 +89,13 @@ class Etcd:
             reserve: gives a free address, ``host:port``, of this node's member.
         """
         peers = {node: reserve(node) for node in nodes}
-        cluster = ",".join(f"{node}=http://{peer}" for node, peer in peers.items())
         members = {}
         for node in nodes:
             clients = reserve(node)
-            argv = [self._binary.path, "--name", node, "--data-dir", str(data / node)]
-            for flag, address in [("peer", peers[node]), ("client", clients)]:
-                argv += [f"--listen-{flag}-urls", f"http://{address}"]
-            argv += ["--initial-advertise-peer-urls", f"http://{peers[node]}"]
-            argv += ["--advertise-client-urls", f"http://{clients}"]
-            argv += ["--initial-cluster", cluster, "--initial-cluster-state", "new"]
-            # A token of its own, so that a stray member of another run is turned away.
-            argv += ["--initial-cluster-token", data.parent.name]
-            argv += ["--heartbeat-interval", str(_HEARTBEAT_MS)]
-            argv += ["--election-timeout", str(_ELECTION_TIMEOUT_MS)]
-            # Without it a member that was cut off comes back with a higher term and unseats the leader.
-            argv += ["--pre-vote=true", "--logger", "zap", "--log-outputs", "stderr"]
-            members[node] = EtcdMember(argv=argv, clients=clients, peers=peers[node])
+            arguments = etcd_arguments(
+                name=node, data=str(data / node), clients=clients, peers=peers, token=data.parent.name
+            )
+            members[node] = EtcdMember(
+                argv=(self._binary.path, *arguments), clients=clients, peers=peers[node]
+            )
         return members
