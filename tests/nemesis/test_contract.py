@@ -18,9 +18,6 @@ DRAWING = [
     for name in ALL
     if name not in {"crash-all", "crash-everything", "slow-links", "flaky-links", *LEADERS}
 ]
-NOT_SEEN = {"slow-links"}
-"""Faults that no cluster can give evidence of."""
-
 SHAPED = {"bridge", "majorities-ring"}
 """Faults whose report names hosts that it does not hit."""
 
@@ -34,13 +31,39 @@ every_nemesis = pytest.mark.parametrize("name", ALL)
 @every_nemesis
 async def test_start_says_that_it_acts_and_by_what_evidence(name: str, ward: Any) -> None:
     started = await NEMESES[name]().start(ward.control, ward.rng)
-    if name in NOT_SEEN:
-        assert started["outcome"] == Outcome.INDETERMINATE
-        assert started["why"]
-    else:
-        assert started["outcome"] == Outcome.INSTALLED
-        assert started.get("dropped") or set(started["processes"].values()) <= {"dead", "paused"}
+    assert started["outcome"] == Outcome.INSTALLED
+    counted = started.get("dropped") or started.get("delayed")
+    assert counted or set(started["processes"].values()) <= {"dead", "paused"}
     assert started["nodes"]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ALL if NEMESES[name].needs & {Capability.CUT, Capability.SLOW}]
+)
+async def test_a_fault_of_links_tells_how_long_it_had_acted_when_it_was_seen(name: str, ward: Any) -> None:
+    loop = asyncio.get_running_loop()
+    asked_s, nemesis = loop.time(), NEMESES[name]()
+    started = await nemesis.start(ward.control, ward.rng)
+    # On this cluster links are cut and slow in no time, so that all the time went into looking.
+    assert started["seen_after_ms"] == round((loop.time() - asked_s) * 1000, 3) > 0
+
+
+@pytest.mark.parametrize("name", ["flaky-links", "halves", "slow-links"])
+async def test_a_fault_of_links_that_harms_no_packet_is_indeterminate(name: str, ward: Any) -> None:
+    class Idle(Spy):
+        async def slow(self, links: Iterable[Link], **by: int) -> None:
+            await super().__getattr__("slow")([], **by)
+
+        async def flaky(self, links: Iterable[Link], **by: int) -> None:
+            await super().__getattr__("flaky")([], **by)
+
+        async def cut(self, links: Iterable[Link]) -> None:
+            await super().cut([])
+
+    idle: Any = Idle(ward.control)
+    started = await NEMESES[name]().start(idle, ward.rng)
+    assert started["outcome"] == Outcome.INDETERMINATE
+    assert {started.get("dropped"), started.get("delayed")} == {0, None}
 
 
 @every_nemesis
@@ -104,7 +127,7 @@ class Blind:
         self._acted = False
 
     def __getattr__(self, verb: str) -> Any:
-        if self._acted and verb in {"state", "dropped", "leader"}:
+        if self._acted and verb in {"state", "dropped", "delayed", "leader"}:
             raise DefiniteError("blind", verb)
         self._acted = self._acted or verb in VERBS
         return getattr(self._control, verb)
@@ -126,10 +149,8 @@ class Clumsy:
         raise DefiniteError("clumsy")
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [(name, kind) for name in ALL for kind in (Blind, Clumsy) if kind is Clumsy or name not in NOT_SEEN],
-)
+@pytest.mark.parametrize("kind", [Blind, Clumsy])
+@every_nemesis
 async def test_stop_undoes_a_start_that_broke_off(
     name: str, kind: Callable[[Control], Any], ward: Any
 ) -> None:

@@ -101,6 +101,10 @@ class Control(Protocol):
         """How many packets or messages the last ``cut`` or ``flaky`` has dropped so far: proof of it."""
         ...
 
+    async def delayed(self) -> int:
+        """How many packets or messages links have delayed since the last ``slow``: proof of it."""
+        ...
+
     async def state(self, node: str, role: Role) -> ProcessState:
         """What has become of a process, as the host sees it: proof that a fault acts."""
         ...

@@ -1,8 +1,9 @@
 """Faults of links: some are cut, slow or flaky until ``stop``.
 
-Proof that a fault acts is what was dropped: members of a store exchange heartbeats all the time, so
-it is seen within a second. ``Control`` mends all links at once: of partitions one acts at a time, and
-the end of any ends all, likewise of slow and flaky links.
+Proof that a fault acts is what was dropped, or delayed: members of a store exchange heartbeats all the
+time, so it is seen within a second. What a system must do within a bound counts from when the fault began
+to act, so the report tells how long before it that was (``seen_after_ms``). ``Control`` mends all links at
+once: of partitions one acts at a time, and the end of any ends all, likewise of slow and flaky links.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from dsm_jepsen.nemesis._base import Nemesis, Outcome, Report, report
 from dsm_jepsen.nemesis._choice import SkippedError, drawn, minority_size, store_leader
 from dsm_jepsen.nemesis._grudges import complete
 
-_DROPS_WITHIN = 20  # looks
+_SEEN_WITHIN = 20  # looks
 _LOOK_EVERY_S = 0.05
 
 _LEADER_WITHIN = 100  # looks
@@ -41,7 +42,13 @@ class Plan:
 
 
 class LinkFault(Nemesis):
-    """Do something to links."""
+    """Do something to links.
+
+    Attributes:
+        effect: what happens to packets, for the report; ``count`` counts them.
+    """
+
+    effect: ClassVar[str] = "dropped"
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
@@ -62,11 +69,15 @@ class LinkFault(Nemesis):
         """Undo it for all links."""
         raise NotImplementedError
 
+    async def count(self, control: Control) -> int:
+        """Give how many packets it has harmed so far."""
+        return await control.dropped()
+
     async def look(self, control: Control, plan: Plan) -> Report:
-        """Say whether it is seen to act: whether something is dropped within a second."""
-        dropped = await _drops(control)
-        outcome = Outcome.INSTALLED if dropped else Outcome.INDETERMINATE
-        return report(outcome, plan.nodes, **plan.facts, dropped=dropped)
+        """Say whether it is seen to act: whether it harms a packet within a second."""
+        harmed = await self._harms(control)
+        outcome = Outcome.INSTALLED if harmed else Outcome.INDETERMINATE
+        return report(outcome, plan.nodes, **plan.facts, **{self.effect: harmed})
 
     async def start(self, control: Control, rng: Rng, wanted: tuple[str, ...] = ()) -> Report:
         """Decide, act, and look whether it acts."""
@@ -82,19 +93,32 @@ class LinkFault(Nemesis):
             )
         self._plan = plan
         await self.begin(control, plan.links)
-        return await self.look(control, plan)
+        clock = asyncio.get_running_loop()
+        begun_s = clock.time()
+        seen = await self.look(control, plan)
+        return {**seen, "seen_after_ms": round((clock.time() - begun_s) * 1000, 3)}
 
     async def stop(self, control: Control) -> Report:
-        """Undo it; what it dropped in all is the evidence."""
+        """Undo it; how many packets it harmed in all is the evidence."""
         plan = self._plan
         if plan is None:
             return report(Outcome.ENDED)
         try:
-            dropped = await control.dropped()
+            harmed = await self.count(control)
         finally:
             await self.end(control)
         self._plan = None
-        return report(Outcome.ENDED, plan.nodes, dropped=dropped)
+        return report(Outcome.ENDED, plan.nodes, **{self.effect: harmed})
+
+    async def _harms(self, control: Control) -> int:
+        """How many packets were harmed once any was; 0 after a second without."""
+        harmed = await self.count(control)
+        for _ in range(_SEEN_WITHIN):
+            if harmed:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+            harmed = await self.count(control)
+        return harmed
 
 
 class Partition(LinkFault, needs=Capability.CUT):
@@ -150,24 +174,13 @@ class LeaderPartition(Partition):
 
     async def look(self, control: Control, plan: Plan) -> Report:
         """Say whether links are cut and who leads the majority."""
-        dropped = await _drops(control)
+        dropped = await self._harms(control)
         if not self.in_minority:
             await asyncio.sleep(_STEADY_S)
         after = await _leader_among(control, plan.facts["majority"])
         right = after is not None and (self.in_minority or after == plan.facts["leader"])
         outcome = Outcome.INSTALLED if dropped and right else Outcome.INDETERMINATE
         return report(outcome, plan.nodes, **plan.facts, leader_after=after, dropped=dropped)
-
-
-async def _drops(control: Control) -> int:
-    """How much was dropped once anything was; 0 after a second without."""
-    dropped = await control.dropped()
-    for _ in range(_DROPS_WITHIN):
-        if dropped:
-            break
-        await asyncio.sleep(_LOOK_EVERY_S)
-        dropped = await control.dropped()
-    return dropped
 
 
 async def _leader_among(control: Control, hosts: Sequence[str]) -> str | None:

@@ -8,7 +8,6 @@ Needs: SLOW.
 from collections.abc import Sequence
 
 from dsm_jepsen.env import Capability, Control, Link, Rng
-from dsm_jepsen.nemesis._base import Outcome, Report, report
 from dsm_jepsen.nemesis._grudges import touching
 from dsm_jepsen.nemesis._links import LinkFault, Plan
 
@@ -21,6 +20,7 @@ class SlowLinks(LinkFault, name="slow-links", needs=Capability.SLOW):
         jitter_ms: how much more or less than that.
     """
 
+    effect = "delayed"
     delay_ms = 50
     jitter_ms = 20
 
@@ -34,10 +34,9 @@ class SlowLinks(LinkFault, name="slow-links", needs=Capability.SLOW):
         """Delay packets on these."""
         await control.slow(links, delay_ms=self.delay_ms, jitter_ms=self.jitter_ms)
 
-    async def look(self, control: Control, plan: Plan) -> Report:
-        """Say that nobody knows: no cluster counts what is late, only what is lost."""
-        why = "late packets are not counted; the operations' latencies show them"
-        return report(Outcome.INDETERMINATE, plan.nodes, **plan.facts, why=why)
+    async def count(self, control: Control) -> int:
+        """Give how many packets were delayed so far."""
+        return await control.delayed()
 
     async def end(self, control: Control) -> None:
         """Delay none any more."""

@@ -25,7 +25,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(settled_reads()),
         settle_s=8,
         checkers=ensemble_checkers(
-            {"event": 30, "read": 30, "read-strong": 30}, "flaky-links", during={"event": 10}
+            {"event": 30, "read": 30, "read-strong": 30}, "flaky-links", "slow-links", during={"event": 10}
         ),
     )
 

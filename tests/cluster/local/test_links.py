@@ -174,6 +174,24 @@ def test_a_slow_link_delays_each_packet_one_way(net: MakeNet) -> None:
     asyncio.run(story(net()))
 
 
+def test_what_was_delayed_is_told_until_the_next_slow(net: MakeNet) -> None:
+    async def story(it: Any) -> None:
+        assert await it.lan.delayed() == 0
+        await it.lan.slow([link(ONE, TWO)], delay_ms=20, jitter_ms=0)
+        assert await it.lan.delayed() == 0
+        assert await passes(it, ONE, TWO)
+        assert await passes(it, TWO, ONE)
+        assert await passes(it, ONE, THREE)
+        assert await it.lan.delayed() == 5
+        await it.lan.fast()
+        assert await passes(it, ONE, TWO)
+        assert await it.lan.delayed() == 5
+        await it.lan.slow([link(ONE, TWO)], delay_ms=20, jitter_ms=0)
+        assert await it.lan.delayed() == 0
+
+    asyncio.run(story(net()))
+
+
 def test_a_slow_link_keeps_what_it_carries_whole(net: MakeNet) -> None:
     sent = bytes(range(256)) * 4096
 

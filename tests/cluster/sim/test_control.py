@@ -194,6 +194,34 @@ async def test_a_cut_between_members_is_seen_to_act_within_moments(cluster: SimC
     assert await cluster.control.dropped() == 0
 
 
+async def test_slow_members_are_seen_to_be_slow_within_moments(cluster: SimCluster) -> None:
+    assert await cluster.control.delayed() == 0
+    await cluster.control.slow([Link("n1", Role.STORE, "n2", Role.STORE)], delay_ms=50, jitter_ms=20)
+    await asyncio.sleep(1)
+    assert 5 < (delayed := await cluster.control.delayed()) < 20
+    assert await cluster.control.dropped() == 0
+    await cluster.control.fast()
+    await asyncio.sleep(1)
+    assert await cluster.control.delayed() == delayed, "what that slowness delayed, not what is delayed now"
+    await cluster.control.slow([], delay_ms=50, jitter_ms=20)
+    assert await cluster.control.delayed() == 0
+
+
+async def test_delayed_messages_are_those_of_slow_links(cluster: SimCluster) -> None:
+    await _start(cluster)
+    await cluster.control.slow([Link("n1", Role.NODE, "n2", Role.NODE)], delay_ms=10, jitter_ms=0)
+    for asked in range(1, 4):
+        await _ms(cluster)
+        assert await cluster.control.delayed() == asked, "its questions, not its answers"
+
+
+async def test_a_delay_of_nothing_delays_nothing(cluster: SimCluster) -> None:
+    await _start(cluster)
+    await cluster.control.slow([Link("n1", Role.NODE, "n2", Role.NODE)], delay_ms=0, jitter_ms=0)
+    await _ms(cluster)
+    assert await cluster.control.delayed() == 0
+
+
 async def test_the_state_of_a_process_is_what_was_done_to_it(cluster: SimCluster) -> None:
     control = cluster.control
     assert await control.state("n1", Role.NODE) is ProcessState.DEAD, "no program was started"

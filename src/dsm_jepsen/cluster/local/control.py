@@ -98,6 +98,10 @@ class LocalControl:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
         return await self._lan.dropped()
 
+    async def delayed(self) -> int:
+        """How many packets were delayed since the last ``slow``."""
+        return await self._lan.delayed()
+
     async def state(self, node: str, role: Role) -> ProcessState:
         """What the kernel says of a process."""
         return self._process(node, role).state

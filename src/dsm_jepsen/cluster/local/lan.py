@@ -69,3 +69,7 @@ class Lan(Protocol):
     async def dropped(self) -> int:
         """As ``env.Control``."""
         ...
+
+    async def delayed(self) -> int:
+        """As ``env.Control``."""
+        ...

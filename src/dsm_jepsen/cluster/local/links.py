@@ -39,6 +39,7 @@ class NamespaceLan(Namespaces):
         self._lossy: dict[tuple[Place, Place], int] = {}
         self._slow: dict[tuple[Place, Place], tuple[float, float]] = {}
         self._relay: Relay | None = None
+        self._held_before = 0
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -57,6 +58,7 @@ class NamespaceLan(Namespaces):
         if self._relay is not None:
             self._relay.close()
             self._relay = None
+        self._held_before = 0
         self._cut.clear()
         self._lossy.clear()
         self._slow.clear()
@@ -107,6 +109,7 @@ class NamespaceLan(Namespaces):
             # First the relay, then the rule: for a moment packets come twice rather than never.
             self._delay()
             await self._apply(counted=await self._count())
+            self._held_before = self._held
 
     async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
         """Lose some of everything on these links.
@@ -134,6 +137,14 @@ class NamespaceLan(Namespaces):
         """How many packets the rules have dropped since the last ``cut`` or ``flaky``."""
         async with self._one_at_a_time:
             return await self._count()
+
+    async def delayed(self) -> int:
+        """How many packets the relay has held back since the last ``slow``."""
+        return self._held - self._held_before
+
+    @property
+    def _held(self) -> int:
+        return 0 if self._relay is None else self._relay.held
 
     def _ends(self, link: Link) -> tuple[Place, Place]:
         ends = (link.source_host, link.source_role), (link.target_host, link.target_role)

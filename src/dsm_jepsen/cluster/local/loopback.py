@@ -71,6 +71,10 @@ class Loopback:
         """Nothing is ever dropped."""
         return 0
 
+    async def delayed(self) -> int:
+        """Nothing is ever delayed."""
+        return 0
+
     def _refusal(self, verb: str) -> RefusedError:
         return RefusedError(
             f"the local cluster cannot {verb} on the loopback, and it has no network namespaces: "

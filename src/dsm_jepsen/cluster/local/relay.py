@@ -42,9 +42,13 @@ class Relay:
         namespace: the bridge's network namespace.
         bridge: the bridge's name.
         ports: the bridge's port by the hardware address behind it.
+
+    Attributes:
+        held: how many frames it has held so far, to give them to the bridge later.
     """
 
     def __init__(self, namespace: Path, bridge: str, ports: Mapping[bytes, str]) -> None:
+        self.held = 0
         self._namespace = namespace
         self._ports = dict(ports)
         self._delays: Mapping[Pair, tuple[float, float]] = {}
@@ -93,6 +97,7 @@ class Relay:
             target, source, kind = (frame[start:end] for start, end in _HEAD)
             bounds = self._delays.get((source, target))
             if kind == _IPV4 and bounds is not None and self._under_way < _UNDER_WAY_MAX:
+                self.held += 1
                 self._under_way += 1
                 loop.call_later(self._random.uniform(*bounds), self._send, frame)
 

@@ -65,6 +65,7 @@ class SimControl:
             ValueError: a delay below 0, or an unknown host.
         """
         self._links.slow(self._between_hosts(links), delay_ms=delay_ms, jitter_ms=jitter_ms)
+        self._beat_soon()
 
     async def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
         """Lose each message on these directed links with this chance: requests, answers and news alike.
@@ -92,27 +93,33 @@ class SimControl:
         """How many messages cuts and losses took since the last ``cut`` or ``flaky``."""
         return self._links.dropped
 
+    async def delayed(self) -> int:
+        """How many messages slow links delayed since the last ``slow``."""
+        return self._links.delayed
+
     async def state(self, node: str, role: Role) -> ProcessState:
         """What has become of a process; a node whose program ended, or never ran, is dead."""
         return ProcessState(self._actor(node, role).state(node).value)
 
     def _beat_soon(self) -> None:
-        if not self._beating and self._links.losing():
+        if not self._beating and self._links.harmed():
             self._beating = True
             loop = self._store.loop
             loop.after(HEARTBEAT_US, loop.harness, self._beat)
 
     def _beat(self) -> None:
-        """Have members miss the heartbeats that links lose.
+        """Have members miss the heartbeats that links lose, and get late those that links delay.
 
         Axiom: *members send each other heartbeats* all the time. What they decide the store decides without
-        them; but who asks for evidence of a cut between members must find that something was dropped.
+        them; but who asks for evidence of a cut or slow link between members must find that something was
+        dropped or delayed.
         """
         self._beating = False
         members = {member.name: member for member in self._store.members.values()}
-        for source, target in self._links.losing():
-            if source in members and target in members and members[source].up:
-                self._links.passes(source, target)
+        for source, target in self._links.harmed():
+            beats = source in members and target in members and members[source].up
+            if beats and self._links.passes(source, target):
+                self._links.slowness_us(source, target)
         self._beat_soon()
 
     def _actor(self, node: str, role: Role) -> SimStore | Nodes:

@@ -36,10 +36,12 @@ class Links:
 
     Attributes:
         dropped: messages that cuts and losses took since the last ``cut`` or ``flaky``.
+        delayed: messages that came later than usual, or will, since the last ``slow``.
     """
 
     def __init__(self, rng: Rng) -> None:
         self.dropped = 0
+        self.delayed = 0
         self._rng = rng
         self._purposes: dict[_Pair, str] = {}
         self._cut: set[_Pair] = set()
@@ -55,9 +57,13 @@ class Links:
         return delay_us + self.slowness_us(source, target) if self._slow else delay_us
 
     def slowness_us(self, source: str, target: str) -> int:
-        """Draw by how much longer than usual a message takes now."""
+        """Draw by how much longer than usual a message takes now; one that does is counted."""
         bounds = self._slow.get((source, target))
-        return 0 if bounds is None else self._rng.between(*bounds, purpose=f"slow/{source}>{target}")
+        if bounds is None:
+            return 0
+        late_us = self._rng.between(*bounds, purpose=f"slow/{source}>{target}")
+        self.delayed += late_us > 0
+        return late_us
 
     def passes(self, source: str, target: str) -> bool:
         """Draw whether a message gets through in this direction now; one that does not is counted."""
@@ -84,9 +90,9 @@ class Links:
         """Whether any link is slow or loses messages."""
         return bool(self._slow or self._loss)
 
-    def losing(self) -> list[_Pair]:
-        """All links that lose messages, in a fixed order."""
-        return sorted(self._cut | self._loss.keys())
+    def harmed(self) -> list[_Pair]:
+        """All links that lose or delay messages, in a fixed order."""
+        return sorted(self._cut | self._loss.keys() | self._slow.keys())
 
     def cut(self, links: Iterable[Link]) -> None:
         """Lose everything on these links until they are mended."""
@@ -103,6 +109,7 @@ class Links:
             raise ValueError(f"cannot delay by {delay_ms} +- {jitter_ms} ms; give both as 0 or more")
         bounds = (max(0, delay_ms - jitter_ms) * 1_000, (delay_ms + jitter_ms) * 1_000)
         self._slow.update((pair(link), bounds) for link in links)
+        self.delayed = 0
 
     def flaky(self, links: Iterable[Link], *, loss_per_mille: int) -> None:
         """Lose some messages on these links until they are fast again."""
