@@ -11,6 +11,7 @@ One operation a line: when it was sent and answered (ms), by whom, what, and how
     9   nemesis start-kill n3   a fault's event: its start or stop is asked for
     9-9 nemesis start-halves = installed n3,n4 minority=n3,n4     ... and completed, with a report
     9-9 nemesis start-kill ! refused                              ... or broke
+    0-5 n1 members = {"n2":"a"}     the session of each member
 
 ``node_of`` gives n1 for the processes 1, 6, 11 ..., n5 for 5, 10 ..., as if there were five threads.
 """
@@ -68,7 +69,7 @@ def _ending(sign: str, words: list[str], argument: Any, node: str | None) -> tup
         return "info", argument, ["timeout", None]
     if sign == "!":
         return "fail", argument, [words[0], _context(words[1:]) if words[1:] else None]
-    if node is None:
+    if node is None or (words and words[0].startswith("{")):
         return "ok", json.loads(words[0]), None
     return "ok", {**(argument or {}), **_context(words), "node": node} if words else {"joined": True}, None
 
@@ -77,8 +78,14 @@ def _report(words: list[str]) -> dict[str, Any]:
     report: dict[str, Any] = {"outcome": words[0], "nodes": []}
     for word in words[1:]:
         name, _, value = word.rpartition("=")
-        report[name or "nodes"] = value if name == "why" else value.split(",")
+        report[name or "nodes"] = _reported(name, value)
     return report
+
+
+def _reported(name: str, value: str) -> Any:
+    if name == "why":
+        return value
+    return float(value) if name.endswith("_ms") else value.split(",")
 
 
 def _fault_events(when: str, f: str, words: list[str]) -> list[tuple[int, dict[str, Any]]]:

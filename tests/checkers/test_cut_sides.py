@@ -143,6 +143,24 @@ def test_how_late_each_node_noticed_is_measured(minority: Checker, history: Read
     }
 
 
+SEEN_LATER = CUT.rstrip().replace("900-1000", "900-2000") + " seen_after_ms=1000\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "culprits"),
+    [
+        pytest.param("4001-4002 n4 read = 0 A\n", (7, 2), id="the bound counts from there"),
+        pytest.param("1002-1003 n4 event next = 2 C\n", (4, 5), id="commits from there on are wrong"),
+    ],
+)
+def test_a_cut_that_was_seen_later_acted_before(
+    minority: Checker, history: Read, text: str, culprits: tuple[int, ...]
+) -> None:
+    verdict = minority(history("1000-1001 n1 event next = 1 B\n" + SEEN_LATER + REFUSED + text + HEAL))
+    assert (verdict.valid, verdict.culprits) == (False, culprits)
+    assert verdict.details["cuts"][0]["cut_ms"] == 1000.0
+
+
 @pytest.fixture
 def majority(node_of: NodeOf) -> Checker:
     """With a bound of 2 s."""
@@ -210,6 +228,20 @@ def test_a_majority_that_was_not_tried_is_unknown(
     verdict = majority(history(text))
     assert verdict.valid is None
     assert words in verdict.because
+
+
+@pytest.mark.parametrize(
+    ("when", "valid"),
+    [
+        pytest.param("1100-3100", True, id="just in time"),
+        pytest.param("1100-3101", False, id="too late, though not after it was seen"),
+    ],
+)
+def test_the_bound_counts_from_the_first_event_after_the_cut_seen_or_not_yet(
+    majority: Checker, history: Read, when: str, valid: bool
+) -> None:
+    text = f"950-6000 n3 event next ?\n{SEEN_LATER}{when} n1 event next = 1 B\n"
+    assert majority(history(text + HEAL)).valid is valid
 
 
 def test_the_time_to_the_first_success_and_the_share_are_told(majority: Checker, history: Read) -> None:

@@ -53,10 +53,11 @@ class Fault(NamedTuple):
         return tuple(_report(self.begun).get("nodes") or ()) if self.begun else ()
 
     def holds(self, op: Op | None) -> bool:
-        """Whether an event lies between the fault's being seen and the beginning of its healing."""
+        """Whether an event lies between the beginning of the fault and that of its healing."""
         if self.begun is None or op is None:
             return False
-        return self.begun.index < op.index < (self.healing.index if self.healing else inf)
+        acts = op.index > self.begun.index or op.time > _acts_ns(self.begun)
+        return acts and op.index < (self.healing.index if self.healing else inf)
 
     def holds_whole(self, operation: Operation) -> bool:
         """Whether an operation began and ended there."""
@@ -64,10 +65,15 @@ class Fault(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """An installed partition with a majority and a minority."""
+    """An installed partition with a majority and a minority.
+
+    Attributes:
+        acts_ns: when it began to act, which is before it had been seen to.
+    """
 
     fault: Fault
     begun: Op
+    acts_ns: int
     minority: tuple[str, ...]
     majority: tuple[str, ...]
 
@@ -79,7 +85,8 @@ def cuts(history: History) -> list[Cut]:
         if fault.installed and fault.begun:
             minority, majority = (_report(fault.begun).get(side) for side in ("minority", "majority"))
             if minority and majority:
-                found.append(Cut(fault, fault.begun, tuple(minority), tuple(majority)))
+                begun = fault.begun
+                found.append(Cut(fault, begun, _acts_ns(begun), tuple(minority), tuple(majority)))
     return found
 
 
@@ -106,6 +113,12 @@ def _next(fault: Fault, verb: str, op: Op, *, begins: bool) -> Fault:
     # A stop that broke may have left the fault in force: it lasts until one that ended it.
     ended = op.error is None and _report(op).get("outcome") == "ended"
     return fault._replace(healed=fault.healed or op) if ended else fault
+
+
+def _acts_ns(begun: Op) -> int:
+    """When a fault began to act; rather late than early, for bounds count from there."""
+    seen_after_ms: float = _report(begun).get("seen_after_ms", 0)
+    return begun.time - round(seen_after_ms * 1_000_000)
 
 
 def _report(op: Op) -> dict[str, Any]:

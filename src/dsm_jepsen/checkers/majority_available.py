@@ -4,8 +4,8 @@ Catches: a majority that does not elect a leader, clients of the majority that h
 Misses: nodes of the majority that do not work while another does (``availability`` counts them).
 Cost: linear in the history, times the number of cuts.
 Needs: events sent to the majority during the cut. Those answered ``not-applicable`` or ``lost-race`` say
-nothing here: the machine did not want them. The bound counts from the cut, or from the first event if that
-was sent later, so that it is the system's time and not the workload's.
+nothing here: the machine did not want them. The bound counts from the first event that was sent after the
+moment of the cut, seen to act or not yet, so that it is the system's time and not the workload's.
 """
 
 from collections.abc import Callable
@@ -56,21 +56,21 @@ class _Majority(NamedTuple):
     accepted: list[Op]
 
     @property
-    def since(self) -> Op:
-        """What the bound counts from."""
-        return self.tried[0].invoke if self.tried else self.cut.begun
+    def since_ns(self) -> int:
+        """When the first was sent; the bound counts from there."""
+        return self.tried[0].invoke.time if self.tried else self.cut.acts_ns
 
     @property
     def first_ms(self) -> float | None:
         """When the first was accepted."""
-        return milliseconds(self.accepted[0].time - self.since.time) if self.accepted else None
+        return milliseconds(self.accepted[0].time - self.since_ns) if self.accepted else None
 
     def summary(self) -> dict[str, Any]:
         """Tell it in numbers."""
         share = round(len(self.accepted) / len(self.tried), 4) if self.tried else None
         return {
             "fault": self.cut.fault.name,
-            "cut_ms": milliseconds(self.cut.begun.time),
+            "cut_ms": milliseconds(self.cut.acts_ns),
             "tried": len(self.tried),
             "accepted": len(self.accepted),
             "share": share,
@@ -104,9 +104,9 @@ def _judge(one: _Majority, history: History, within_ms: int) -> Problem | str | 
     if one.first_ms is not None and one.first_ms <= within_ms:
         return None
     end_ns = cut.fault.healing.time if cut.fault.healing else history[-1].time
-    if (lasted_ms := milliseconds(end_ns - one.since.time)) < within_ms:
+    if (lasted_ms := milliseconds(end_ns - one.since_ns)) < within_ms:
         return f"no event was accepted {where}, but the majority had only {lasted_ms:.0f} ms"
     seen = f"none of {len(one.tried)}" if one.first_ms is None else f"the first after {one.first_ms:.0f} ms"
     words = f"unavailable-majority: events by {', '.join(cut.majority)} {where}: {seen} was accepted; "
     words += f"expected the first within {within_ms} ms"
-    return Problem("unavailable-majority", words, (cut.begun.index, one.since.index))
+    return Problem("unavailable-majority", words, (cut.begun.index, one.tried[0].invoke.index))

@@ -5,8 +5,9 @@ others had been told, later than a bound after the cut.
 Misses: cuts whose report names no two sides; strong reads (``linearizable`` looks at them); what was under
 way when the cut or the heal began.
 Cost: linear in the history, times the number of cuts.
-Needs: operations on the minority while it is cut off. Its details tell how late each node noticed: from the
-cut until it first answered that it is in error or unavailable.
+Needs: operations on the minority while it is cut off. The bound counts from the moment of the cut, not from
+when somebody had seen it act. Its details tell how late each node noticed: from the cut until it first
+answered that it is in error or unavailable.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +76,7 @@ class _Minority:
         self.answers += 1
         if answer.type == "fail":
             if refusal(answer).kind in _NOTICING:
-                after_ms = milliseconds(answer.time - self.cut.begun.time)
+                after_ms = milliseconds(answer.time - self.cut.acts_ns)
                 self.noticed_ms[node] = min(after_ms, self.noticed_ms.get(node, after_ms))
         elif answer.f == "event":
             words = (
@@ -90,7 +91,7 @@ class _Minority:
         version, known = answer.value["version"], self.newest.before(invoke.index)
         if known is None or version >= known.version:
             return
-        after_ms = milliseconds(invoke.time - self.cut.begun.time)
+        after_ms = milliseconds(invoke.time - self.cut.acts_ns)
         self.stale_until_ms[node] = max(after_ms, self.stale_until_ms.get(node, 0))
         if after_ms > self.bound_ms:
             words = (
@@ -104,7 +105,7 @@ class _Minority:
         """Tell it in numbers."""
         return {
             "fault": self.cut.fault.name,
-            "cut_ms": milliseconds(self.cut.begun.time),
+            "cut_ms": milliseconds(self.cut.acts_ns),
             "answers": self.answers,
             "noticed_ms": dict(sorted(self.noticed_ms.items())),
             "not_noticed": sorted(set(self.cut.minority) - self.noticed_ms.keys()),
