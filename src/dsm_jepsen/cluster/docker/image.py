@@ -1,0 +1,206 @@
+"""The image that a container of the cluster starts from: built when its inputs changed, else found.
+
+Its tag is a hash of all that goes into it: the folder ``image``, the package with it, the kind of machine.
+Python's wheels are fetched by this Python's pip, with its settings, so the build itself needs no index.
+Takes two minutes the first time, seconds after a change of our package. Blocks.
+"""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import textwrap
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from dsm_jepsen import __version__
+from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.env import RefusedError
+
+if TYPE_CHECKING:
+    import docker
+
+NAME = "dsm-jepsen-node"
+"""The image's name; ``:latest`` is the one built last."""
+LABEL = "dsm-jepsen.version"
+"""The label that tells our images; its value is the version of this package."""
+
+_PACKAGE = Path(__file__).parents[2]
+_IMAGE = "cluster/docker/image/"
+_PYTHON = "3.11"
+"""The image's, which the Dockerfile gets from Debian."""
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
+_MANYLINUX = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+_FETCH_TIMEOUT_S = 900
+_BUILD_SILENCE_S = 900
+_LAST_WORDS = 15
+_STEP_LENGTH = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that is there.
+
+    Attributes:
+        tag: name and hash of its inputs, such as ``dsm-jepsen-node:0123456789ab``.
+        id: what the engine calls it, ``sha256:...``: names its content exactly.
+        size: of all its layers, in bytes.
+    """
+
+    tag: str
+    id: str
+    size: int
+
+
+class _File(NamedTuple):
+    content: bytes
+    program: bool
+
+
+def find_image(client: "docker.DockerClient") -> Image | None:
+    """The image of this version of the package, if it was built.
+
+    Raises:
+        RefusedError: the engine's machine is of a kind without wheels.
+    """
+    return _find(client, _tag(_machine(client), _read(_PACKAGE)))
+
+
+def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Image:
+    """Build the image of this version of the package; do nothing if it is there.
+
+    Args:
+        client: the engine's.
+        say: is told each step, as a line.
+
+    Raises:
+        RefusedError: the engine's machine is of a kind without wheels, or this Python has no pip.
+        ClusterError: a step failed; the message ends with its last words.
+    """
+    # Read once: what is hashed is what is built, also while somebody edits.
+    machine, package = _machine(client), _read(_PACKAGE)
+    tag = _tag(machine, package)
+    if found := _find(client, tag):
+        return found
+    with tempfile.TemporaryDirectory(prefix="dsm-jepsen-image-") as wheels, tempfile.TemporaryFile() as context:
+        say(f"fetching the image's Python packages for {machine}")
+        _fetch_wheels(Path(wheels), machine)
+        _pack(context, package, _read(Path(wheels)))
+        _build(client, context, tag, say)
+    built = _find(client, tag)
+    if built is None:
+        raise ClusterError(f"{tag} was built, and is gone: was it removed meanwhile?")
+    client.api.tag(built.id, NAME, "latest")
+    return built
+
+
+def _find(client: "docker.DockerClient", tag: str) -> Image | None:
+    from docker.errors import ImageNotFound
+
+    try:
+        found = client.images.get(tag)
+    except ImageNotFound:
+        return None
+    return Image(tag=tag, id=str(found.id), size=found.attrs["Size"])
+
+
+def _machine(client: "docker.DockerClient") -> str:
+    said = str(client.info()["Architecture"])
+    if said not in _MACHINES:
+        raise RefusedError(
+            f"the Docker Engine's machine is {said!r}: etcd and Java for the image are fetched "
+            f"for {' and '.join(sorted(set(_MACHINES.values())))} only"
+        )
+    return _MACHINES[said]
+
+
+def _read(folder: Path) -> dict[str, _File]:
+    """All files below, by name; without what Python and tools leave there."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
+            files[name.as_posix()] = _File(path.read_bytes(), bool(path.stat().st_mode & 0o100))
+    return files
+
+
+def _tag(machine: str, package: Mapping[str, _File]) -> str:
+    inputs = hashlib.sha256(machine.encode())
+    for name, file in package.items():
+        inputs.update(f"\n{name} {file.program} ".encode() + hashlib.sha256(file.content).digest())
+    return f"{NAME}:{inputs.hexdigest()[:12]}"
+
+
+def _fetch_wheels(target: Path, machine: str) -> None:
+    """Unpack the wheels as the image needs them, whatever Python and machine this is."""
+    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+    argv += ["--disable-pip-version-check", "--only-binary=:all:", "--implementation", "cp"]
+    argv += ["--python-version", _PYTHON]
+    argv += [word for name in _MANYLINUX for word in ("--platform", f"{name}_{machine}")]
+    argv += ["--target", str(target), "--requirement", str(_PACKAGE / _IMAGE / "requirements.txt")]
+    try:
+        ended = subprocess.run(argv, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(f"pip fetched no packages for the image within {_FETCH_TIMEOUT_S} s") from error
+    if "No module named pip" in ended.stderr:
+        raise RefusedError(
+            f"{sys.executable} has no pip, which fetches the image's packages: {sys.executable} -m ensurepip"
+        )
+    if ended.returncode != 0:
+        raise ClusterError(f"pip could not fetch the image's packages:\n{ended.stderr.strip()[-1000:]}")
+
+
+def _pack(context: IO[bytes], package: Mapping[str, _File], wheels: Mapping[str, _File]) -> None:
+    """Write what the Dockerfile finds beside it; the same bytes for the same files, so that layers are found again."""
+    files = {name.removeprefix(_IMAGE): file for name, file in package.items() if name.startswith(_IMAGE)}
+    files |= {f"dsm_jepsen/{name}": file for name, file in package.items()}
+    # The wheels' scripts name this machine's Python.
+    files |= {f"wheels/{name}": file for name, file in wheels.items() if not name.startswith("bin/")}
+    with tarfile.open(fileobj=context, mode="w") as archive:
+        for name, file in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(file.content)
+            entry.mode = 0o755 if file.program else 0o644
+            archive.addfile(entry, io.BytesIO(file.content))
+    context.seek(0)
+
+
+def _build(
+    client: "docker.DockerClient", context: IO[bytes], tag: str, say: Callable[[str], None]
+) -> None:
+    from docker.errors import DockerException
+
+    words: deque[str] = deque(maxlen=_LAST_WORDS)
+    try:
+        for chunk in client.api.build(
+            fileobj=context,
+            custom_context=True,
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            buildargs={"VERSION": __version__},
+            timeout=_BUILD_SILENCE_S,
+        ):
+            if "error" in chunk:
+                raise ClusterError(_failed(str(chunk["error"]), words))
+            for line in str(chunk.get("stream", "")).splitlines():
+                if line.startswith("Step "):
+                    say(textwrap.shorten(line, _STEP_LENGTH, placeholder=" ..."))
+                if line.strip():
+                    words.append(line)
+    except (DockerException, OSError) as error:
+        raise ClusterError(f"the image could not be built: {error}") from error
+
+
+def _failed(error: str, words: deque[str]) -> str:
+    text = "\n".join([f"the image could not be built: {error}", *words])
+    if len(words) <= 2:
+        # Nothing ran yet: the image to start from could not be had.
+        text += "\nWhere no registry can be reached, scripts/docker-base of the repository makes the base image."
+    return text
