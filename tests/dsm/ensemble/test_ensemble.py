@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dsm_jepsen.env import Entry, IndefiniteError, Role, Store
+from dsm_jepsen.dsm.ensemble import EnsembleClient
+from dsm_jepsen.env import DefiniteError, Entry, IndefiniteError, Role, Store
 
 START = {
     "version": 0,
@@ -184,6 +185,45 @@ def test_a_member_key_goes_with_its_node(world: Any) -> None:
         await world.ask("n2", "POST", "/leave")
         await asyncio.sleep(60)
         assert [entry.key.removeprefix(members) for entry in await store.list(members)] == ["n3", "n4", "n5"]
+
+    world.run(story)
+
+
+def test_any_node_tells_who_belongs_with_which_session(world: Any) -> None:
+    async def story(world: Any) -> None:
+        sessions = {node: (await world.status(node))["session"] for node in world.cluster.nodes}
+        assert len(set(sessions.values())) == 5
+        assert (await world.ask("n2", "GET", "/members")).body == sessions
+        await world.ask("n2", "POST", "/leave")
+        await asyncio.sleep(1)
+        del sessions["n2"]
+        assert (await world.ask("n2", "GET", "/members")).body == sessions
+
+    world.run(story)
+
+
+def test_a_node_that_stood_still_for_too_long_comes_back_as_a_member_with_another_session(
+    world: Any,
+) -> None:
+    async def story(world: Any) -> None:
+        client = EnsembleClient(world.cluster.site("n1"))
+        before = await client.invoke("members", None)
+        await world.cluster.control.pause("n2", Role.NODE)
+        await asyncio.sleep(10)
+        assert set(await client.invoke("members", None)) == {"n1", "n3", "n4", "n5"}
+        await world.cluster.control.resume("n2", Role.NODE)
+        await asyncio.sleep(5)
+        after = await client.invoke("members", None)
+        assert {node for node in after if after[node] != before[node]} == {"n2"}
+
+    world.run(story)
+
+
+def test_without_the_store_nobody_knows_who_belongs(world: Any) -> None:
+    async def story(world: Any) -> None:
+        await world.cut_from_store("n5")
+        with pytest.raises(DefiniteError, match="unavailable"):
+            await EnsembleClient(world.cluster.site("n5")).invoke("members", None)
 
     world.run(story)
 

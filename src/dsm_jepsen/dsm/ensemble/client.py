@@ -1,7 +1,8 @@
 """A test client of one ensemble node: operations to requests, answers to outcomes.
 
 Operations: ``event`` with ``{"event": "I", "parameters": {...}, "expect": 3}`` (the last two optional),
-``read`` (the node's own status), ``read-strong`` (linearizable), ``join`` and ``leave``.
+``read`` (the node's own status), ``read-strong`` (linearizable), ``members`` (who belongs to the ensemble, with
+which session), ``join`` and ``leave``.
 """
 
 from typing import Any, Self
@@ -34,6 +35,12 @@ class EnsembleClient:
                 return _read(await self._call("GET", "/status"))
             case "read-strong":
                 return _read(await self._call("GET", "/status", {"read": "strong"}))
+            case "members":
+                response = await self._call("GET", "/members")
+                if response.status != 200:
+                    # Definite: a read has no effect.
+                    raise DefiniteError("unavailable", response.body)
+                return response.body
             case "join" | "leave":
                 response = await self._call("POST", f"/{f}")
                 return response.body

@@ -113,6 +113,16 @@ class Ensemble:
             "session": None if self._session is None else self._session.id,
         }
 
+    async def members(self) -> dict[str, str]:
+        """Who belongs to the ensemble, each with its session, by a linearizable read of their keys.
+
+        Raises:
+            OutcomeError: the store did not answer.
+        """
+        prefix = self.member_key.removesuffix(self.env.node)
+        entries = await self.env.store.list(prefix)
+        return {entry.key.removeprefix(prefix): entry.value.decode() for entry in entries}
+
     async def strong_status(self) -> dict[str, Any]:
         """The status after a linearizable read.
 
@@ -277,7 +287,7 @@ class Ensemble:
     async def _membership(self) -> AsyncIterator[Session]:
         session = await self.env.store.open_session(SESSION_TTL_MS)
         try:
-            await self.env.store.put(self.member_key, self.env.node.encode(), session=session)
+            await self.env.store.put(self.member_key, session.id.encode(), session=session)
             yield session
         finally:
             self._session = None

@@ -5,6 +5,7 @@
 | ``POST /event?id=I[&expect=3][&testVariable=v1]`` | 200, 409, 503 or 504 with ``{"outcome": ...}`` |
 | ``GET /states`` | 200 with the active states, outermost first; 503 when in error |
 | ``GET /status[?read=strong]`` | 200 with everything at one moment; strong: linearizable, or 503 |
+| ``GET /members`` | 200 with the nodes that belong to the ensemble, each with its session; 503 |
 | ``POST /join``, ``POST /leave`` | 200 |
 | ``GET /metrics`` | counters as text |
 
@@ -27,6 +28,7 @@ _METHODS = {
     "/event": "POST",
     "/states": "GET",
     "/status": "GET",
+    "/members": "GET",
     "/join": "POST",
     "/leave": "POST",
     "/metrics": "GET",
@@ -54,6 +56,8 @@ class RestApi:
                 return self._states()
             case "/status":
                 return await self._status(request)
+            case "/members":
+                return await self._members()
             case "/metrics":
                 return Response(status=200, body=self._metrics())
             case "/join":
@@ -105,6 +109,12 @@ class RestApi:
             return Response(status=200, body=self._ensemble.status())
         try:
             return Response(status=200, body=await self._ensemble.strong_status())
+        except OutcomeError as error:
+            return _bad(503, str(error))
+
+    async def _members(self) -> Response:
+        try:
+            return Response(status=200, body=await self._ensemble.members())
         except OutcomeError as error:
             return _bad(503, str(error))
 
