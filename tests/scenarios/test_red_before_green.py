@@ -34,7 +34,7 @@ TABLE = [
     ("availability", "soak-past-the-log", {}, {"variant": "ring-index"}),
 ]
 
-COUNTING = {"stats", "adequacy"}
+COUNTING = {"stats", "adequacy", "lost-sessions"}
 """These count: what they call wrong is a run that says too little, not a flaw of the system."""
 
 

@@ -20,6 +20,7 @@ from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races
+from dsm_jepsen.checkers.lost_sessions import lost_sessions as lost_sessions
 from dsm_jepsen.checkers.majority_available import majority_available as majority_available
 from dsm_jepsen.checkers.minority_refuses import minority_refuses as minority_refuses
 from dsm_jepsen.checkers.models import REJECT as REJECT

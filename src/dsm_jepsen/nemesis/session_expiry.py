@@ -15,8 +15,8 @@ from dsm_jepsen.nemesis._processes import Pause
 class SessionExpiry(Pause, name="session-expiry"):
     """Freeze the node process of one host; ``start`` returns when its session must have expired.
 
-    A store may drop a session late, though never early: what proves that this one was dropped is that
-    the node has to join anew.
+    A store may drop a session late, though never early. A nemesis sees but that the process stands still;
+    that its session went, a scenario has to look for in the store, as ``session-expiry`` does.
 
     Attributes:
         ttl_ms: how long a session lasts without renewal; as long as the longest of the systems under test.

@@ -1,8 +1,8 @@
 """A test client of one ensemble node: operations to requests, answers to outcomes.
 
 Operations: ``event`` with ``{"event": "I", "parameters": {...}, "expect": 3}`` (the last two optional),
-``read`` (the node's own status), ``read-strong`` (linearizable), ``members`` (who belongs to the ensemble, with
-which session), ``join`` and ``leave``.
+``read`` (the node's own status), ``read-strong`` (linearizable), ``members`` (who belongs to the ensemble,
+with which session), ``join`` and ``leave``.
 """
 
 from typing import Any, Self
