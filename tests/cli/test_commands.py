@@ -62,6 +62,14 @@ def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -
             "a real one",
             id="lie on a real store",
         ),
+        pytest.param(
+            ["run", "mixed-events", "--network", "loopback"], "say --cluster local", id="no network to choose"
+        ),
+        pytest.param(
+            ["run", "mixed-events", "--keep-stale-connections"],
+            "--keep-stale-connections is for the local cluster, not the simulated one",
+            id="no connections to keep",
+        ),
         pytest.param(["check", "/nowhere"], "does not exist", id="folder"),
         pytest.param(["frobnicate"], "No such command", id="command"),
         pytest.param(

@@ -23,11 +23,16 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments, own_process=True))
 
 
-def run_command(arguments: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
+def run_command(arguments: Sequence[str], *, own_process: bool = False) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: after the command's name.
+        own_process: whether the process is there for this alone: then it may change what the process is.
+    """
     # A shell that starts us in the background of a script has us ignore Ctrl-C, and so all that rests on it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A polite end is an interruption: faults are healed and processes removed on the same way out.
@@ -36,7 +41,9 @@ def run_command(arguments: Sequence[str]) -> int:
             signal.signal(polite, lambda *_: signal.raise_signal(signal.SIGINT))
     debug = "--debug" in arguments
     try:
-        code = app.main(list(arguments) or ["--help"], prog_name="dsm-jepsen", standalone_mode=False)
+        code = app.main(
+            list(arguments) or ["--help"], prog_name="dsm-jepsen", standalone_mode=False, obj=own_process
+        )
     except click.ClickException as error:
         error.show()
         return BAD_ARGUMENTS

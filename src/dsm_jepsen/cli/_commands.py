@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from dsm_jepsen import __version__
 from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.dsm.ensemble import VARIANTS
 from dsm_jepsen.dsm.machines import MACHINES
-from dsm_jepsen.env import Capability
+from dsm_jepsen.env import Capability, RefusedError
 from dsm_jepsen.nemesis import describe
 from dsm_jepsen.scenarios import Options, Result, Scenario, find_scenario, judge, run, scenarios, simulate
-from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, STORES
+from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, NETWORKS, STORES
 
 _ALIASES = {"test": "run", "analyze": "check"}
 """Jepsen's words for our commands."""
@@ -64,6 +65,17 @@ _etcd_client = click.option(
     help="An unpacked ZooKeeper, if it is not Debian's package.",
 )
 @click.option(
+    "--network",
+    type=click.Choice(NETWORKS),
+    default="auto",
+    help="What a local cluster's processes share: nothing, or the loopback, where links cannot be cut.",
+)
+@click.option(
+    "--keep-stale-connections",
+    is_flag=True,
+    help="On a local cluster, leave connections that crossed a cut to TCP: slower to heal, and more real.",
+)
+@click.option(
     "--leader",
     type=click.Choice(["majority", "minority"]),
     help="The side of a partition where the store's leader is.",
@@ -95,6 +107,8 @@ def run_scenario(
 ) -> int:
     """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown."""
     chosen = find_scenario(scenario)
+    if options["cluster"] == "local" and options["network"] != "loopback":
+        _become_root()
     settings = ({"leader": leader} if leader else {}) | ({"timing": "paper"} if paper_timing else {})
     first = secrets.randbelow(1_000_000) if seed is None else seed
     for number in range(first, first + test_count):
@@ -183,6 +197,17 @@ def node(**options: Any) -> int:
 
     asyncio.run(serve(**options))
     return 0
+
+
+def _become_root() -> None:
+    """Let an ordinary user's local cluster have networks of its own, if this process may be changed."""
+    from dsm_jepsen.cluster.local import enter_user_namespace
+
+    context = click.get_current_context(silent=True)
+    if context is not None and context.obj is True:
+        # Where it cannot be done the cluster says why, if that matters.
+        with suppress(RefusedError):
+            enter_user_namespace()
 
 
 def _run_once(scenario: Scenario, options: Options) -> Result:

@@ -31,6 +31,8 @@ STORES = ("etcd", "zookeeper")
 
 ETCD_CLIENTS = ("aetcd", "etcd3")
 
+NETWORKS = ("auto", "namespaces", "loopback")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -45,6 +47,8 @@ class Options:
         lie: a broken axiom of the simulated store.
         settings: what was chosen of the scenario's settings; the others are the defaults.
         zookeeper_home: an unpacked ZooKeeper, where it is not Debian's package.
+        network: of ``NETWORKS``: where a local cluster's processes live; ``auto``: namespaces if possible.
+        keep_stale_connections: whether the local cluster leaves the connections that crossed a cut to TCP.
         out: the runs folder.
         command: the command line that repeats the run.
     """
@@ -57,6 +61,8 @@ class Options:
     lie: str | None = None
     settings: Settings = field(default_factory=dict)
     zookeeper_home: Path | None = None
+    network: str = "auto"
+    keep_stale_connections: bool = False
     out: Path = Path("store")
     command: str = ""
 
@@ -177,6 +183,16 @@ def judge(folder: Path) -> Result:
 
 def _check(scenario: Scenario, options: Options) -> None:
     scenario.check_variant(options.variant)
+    local = {
+        "--network": options.network != "auto",
+        "--keep-stale-connections": options.keep_stale_connections,
+    }
+    for option, chosen in local.items():
+        if chosen and options.cluster != "local":
+            raise ScenarioError(
+                f"{option} is for the local cluster, not the {options.cluster} one: leave it out, "
+                "or say --cluster local"
+            )
     if options.lie is None:
         return
     if options.cluster != "simulated":
@@ -225,6 +241,8 @@ def _open_cluster(options: Options, folder: Path) -> Iterator[Cluster]:
         open_store=partial(open_store, client=options.etcd_client),
         store=options.store,
         zookeeper_home=options.zookeeper_home,
+        network=options.network,
+        kill_stale=not options.keep_stale_connections,
         node_options=("--etcd-client", options.etcd_client),
     )
 

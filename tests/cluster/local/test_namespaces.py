@@ -3,6 +3,7 @@
 import errno
 import ipaddress
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cluster._base import ClusterError
-from dsm_jepsen.cluster.local import clean_leftovers, namespaces, networks
+from dsm_jepsen.cluster.local import clean_leftovers, commands, namespaces, networks
 from dsm_jepsen.cluster.local.commands import run as run_command
 from dsm_jepsen.cluster.local.links import NamespaceLan
+from dsm_jepsen.cluster.local.namespaces import unrouted
 from dsm_jepsen.cluster.local.networks import choose_lan, why_no_namespaces
 from dsm_jepsen.cluster.local.relay import socket_in
 from dsm_jepsen.env import Capability, RefusedError, Role
@@ -73,14 +75,30 @@ class TestNamespaces:
         place = ("n1", Role.STORE)
         assert net().lan.address(place) != net().lan.address(place)
 
+    @pytest.mark.parametrize("used", ["10.213.0.0/18", "10.0.0.0/8"])
     def test_addresses_that_this_machine_uses_already_are_left_alone(
-        self, new_lan: MakeLan, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+        self, new_lan: MakeLan, new_run: NewRun, monkeypatch: pytest.MonkeyPatch, used: str
     ) -> None:
-        used = ipaddress.IPv4Network("10.213.0.0/18")
-        monkeypatch.setattr(namespaces, "_routes", lambda: [used])
+        monkeypatch.setattr(namespaces, "_routes", lambda: [ipaddress.IPv4Network(used)])
         lan = new_lan()
         lan.open(new_run())
-        assert ipaddress.IPv4Address(lan.address(("n1", Role.STORE))) not in used
+        place = ("n1", Role.STORE)
+        address, port = lan.reserve(place).split(":")
+        assert ipaddress.IPv4Address(address) not in ipaddress.IPv4Network(used)
+        server = socket_in(lan.namespace(place), lambda: socket.create_server((address, int(port))))
+        with server:
+            socket.create_connection((address, int(port)), timeout=PATIENCE_S).close()
+
+    def test_a_machine_whose_routes_lead_everywhere_is_told_what_to_do(
+        self, new_lan: MakeLan, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        everywhere = ipaddress.IPv4Network("0.0.0.0/0").subnets(new_prefix=8)
+        monkeypatch.setattr(namespaces, "_routes", lambda: everywhere)
+        lan, run = new_lan(), new_run()
+        with pytest.raises(ClusterError, match=r"no network is free .* 198\.18\.0\.0/16.*: remove a route"):
+            lan.open(run)
+        lan.close()
+        assert left(run) == []
 
     def test_nothing_is_left_after_the_end(self, new_lan: MakeLan, new_run: NewRun) -> None:
         lan, run = new_lan(), new_run()
@@ -148,13 +166,40 @@ class TestNamespaces:
             assert lan.about == "namespaces (connections that crossed a cut are left to TCP at a mend)"
 
 
+@pytest.mark.parametrize(
+    ("routes", "first"),
+    [
+        pytest.param([], ("10.213", 0), id="none"),
+        pytest.param(["10.213.0.254/32"], ("10.213", 1), id="one host"),
+        pytest.param(["10.213.0.0/23", "10.213.3.0/24"], ("10.213", 2), id="a gap"),
+        pytest.param(["10.0.0.0/8"], ("198.18", 0), id="a company's network"),
+        pytest.param(["10.0.0.0/8", "198.18.0.0/16"], ("172.29", 0), id="measuring, too"),
+        pytest.param(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], ("198.18", 0), id="all private ones"),
+        pytest.param(["0.0.0.0/1", "128.0.0.0/1"], ("10.213", 0), id="a vpn that takes everything"),
+        pytest.param(["10.0.0.0/8", "198.18.0.0/15", "172.16.0.0/12"], None, id="nothing is free"),
+    ],
+)
+def test_a_network_is_free_if_no_route_of_the_machine_leads_to_it(
+    routes: list[str], first: tuple[str, int] | None
+) -> None:
+    assert next(unrouted([ipaddress.IPv4Network(route) for route in routes]), None) == first
+
+
 def not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(networks, "missing_tools", lambda: None)
+    monkeypatch.setattr(networks, "why_no_user_namespace", lambda: "this machine does not let anybody")
+
+
+def not_yet_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    not_root(monkeypatch)
+    monkeypatch.setattr(networks, "why_no_user_namespace", lambda: None)
 
 
 def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(commands, "_ROOTS", ())
 
 
 def not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,13 +214,17 @@ def not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("hindrance", "because"),
     [
-        (not_root, "they need root and nft: run as root, or inside a user namespace"),
+        (not_root, "they need root or a user namespace, and this machine does not let anybody: run as root"),
+        (not_yet_root, r"they need root: run as root, or call enter_user_namespace\(\) first"),
         (
             no_tools,
-            "they need root and nft: there is no ip nor ss nor nft nor nsenter on the PATH "
-            r"\(Debian: iproute2 and nftables and util-linux\)",
+            "there is no ip nor ss nor nft nor nsenter on the PATH: "
+            "install Debian's iproute2 and nftables and util-linux",
         ),
-        (not_allowed, "they need root and nft, and this machine did not let us: ip said: Operation not per"),
+        (
+            not_allowed,
+            "this machine does not let root make them, which a container .*: ip said: Operation not",
+        ),
     ],
 )
 class TestElsewhere:
@@ -194,7 +243,7 @@ class TestElsewhere:
         hindrance(monkeypatch)
         lan = choose_lan("auto", ["n1"], kill_stale=True)
         assert lan.capabilities == frozenset()
-        assert lan.about.startswith("loopback (they need root and nft")
+        assert re.match(rf"loopback \(no network namespaces: {because}", lan.about)
         assert why_no_namespaces() is not None
 
 

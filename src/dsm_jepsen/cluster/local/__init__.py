@@ -2,3 +2,4 @@
 
 from dsm_jepsen.cluster.local.cluster import LocalCluster as LocalCluster
 from dsm_jepsen.cluster.local.leftovers import clean_leftovers as clean_leftovers
+from dsm_jepsen.cluster.local.rootless import enter_user_namespace as enter_user_namespace

@@ -11,6 +11,7 @@ nobody knows of; and containers that share a folder for temporary files, but not
 take each other's runs for dead: give each a ``TMPDIR`` of its own.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from pathlib import Path
 from dsm_jepsen.cluster._base import ClusterError
 from dsm_jepsen.cluster.local import namespaces
 from dsm_jepsen.cluster.local.processes import birth
+from dsm_jepsen.cluster.local.rootless import user
 from dsm_jepsen.env import RefusedError
 
 _LIST = "processes"
@@ -32,6 +34,8 @@ _NAME = re.compile(r"(\d+)-([0-9a-f]{8}\.\d+)-\w+")
 _LINE = re.compile(r"(\d+) ([0-9a-f]{8}\.\d+)")
 _CLUSTERS_MAX = 1000
 _END_TIMEOUT_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -61,6 +65,8 @@ class RunFolder:
     def remove(self) -> None:
         """Remove the folder with all its data; its processes must have ended."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder.exists():
+            _log.warning("the run's data could not be removed wholly: %s", self._folder)
 
 
 def clean_leftovers(log: Callable[[str], None]) -> list[str]:
@@ -119,8 +125,11 @@ def _listed(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def _base() -> Path:
-    """The folder of all runs of this user, made if need be; nobody else may write there."""
-    base = Path(tempfile.gettempdir()) / f"dsm-jepsen-{os.getuid()}"
+    """The folder of all runs of this user, made if need be; nobody else may write there.
+
+    A user who is root of a namespace has the same as outside, so that each can clean up after the other.
+    """
+    base = Path(tempfile.gettempdir()) / f"dsm-jepsen-{user()}"
     with suppress(FileExistsError):
         base.mkdir(mode=0o700)
     found = base.lstat()

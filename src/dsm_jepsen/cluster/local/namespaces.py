@@ -9,23 +9,26 @@ the bridge. The harness stays where it is, in the machine's own network, with on
     the machine               10.213.X.254   dsmjX -- ctl |
 
 X is the first number from 0 to 255 that no other run has: the device's name, which the kernel gives once, is
-the claim. No route leads from the namespaces to anywhere else. RUN is the run's folder (see ``leftovers``):
-it tells whether the harness still lives, so that what a killed run left can be found and removed.
+the claim. Where the machine has a route to that network already, as a VPN may bring, another of ``_RANGES``
+takes the place of 10.213: ours would hide what is there, or the other way round. No route leads from the
+namespaces to anywhere else. RUN is the run's folder (see ``leftovers``): it tells whether the harness still
+lives, so that what a killed run left can be found and removed.
 
-Needs root, or a user namespace in which one is root, and the commands of ``TOOLS``.
+Needs root, or a user namespace in which one is root (see ``rootless``), and the commands of ``TOOLS``.
 """
 
 import ipaddress
 import json
+import logging
 import os
 import re
-import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.local.commands import find
 from dsm_jepsen.cluster.local.commands import run as run_command
 from dsm_jepsen.cluster.local.lan import Place
 from dsm_jepsen.env import RefusedError, Role
@@ -41,8 +44,14 @@ _PREFIX = "dsm-jepsen."
 _NAME = re.compile(r"dsm-jepsen\.(\d+-[0-9a-f]{8}\.\d+-\w+)\.(.+)")
 _DEVICE = "dsmj"
 _NETWORKS = 256
+# Private addresses, those for measuring, and private ones again.
+_RANGES = ("10.213", "198.18", "172.29")
+# A route to more than this stands for "everything else", as a VPN's two halves of the world do.
+_WIDEST = 8
 _NODES_MAX = 99
 _FIRST_PORT = 2379
+
+_log = logging.getLogger(__name__)
 
 
 class Namespaces:
@@ -65,7 +74,7 @@ class Namespaces:
         }
         self._reserved: dict[Place, int] = {}
         self._run = ""
-        self._network = -1
+        self._range, self._network = _RANGES[0], -1
 
     @property
     def switch(self) -> Path:
@@ -96,7 +105,7 @@ class Namespaces:
         run_command(
             ("ip", "-batch", "-"), "".join(f"netns add {name}\n" for name in (switch, *spaces.values()))
         )
-        self._network = self._claim()
+        self._range, self._network = self._claim()
         hardware = {place: address.hex(":") for place, address in self.hardware.items()}
         device = f"{_DEVICE}{self._network}"
         run_command(
@@ -147,17 +156,14 @@ class Namespaces:
         return _FOLDER / self._name(f"{place[0]}.{place[1]}")
 
     def _address(self, number: int) -> str:
-        return f"10.213.{self._network}.{number}"
+        return f"{self._range}.{self._network}.{number}"
 
     def _name(self, what: str) -> str:
         return f"{_PREFIX}{self._run}.{what}"
 
-    def _claim(self) -> int:
-        """Join the machine to the switch, under the first number that is free."""
-        routes = tuple(_routes())
-        for number in range(_NETWORKS):
-            if any(route.overlaps(ipaddress.IPv4Network(f"10.213.{number}.0/24")) for route in routes):
-                continue
+    def _claim(self) -> tuple[str, int]:
+        """Join the machine to the switch, under the first number that is free; gives range and number."""
+        for prefix, number in unrouted(tuple(_routes())):
             argv = ["ip", "link", "add", "name", f"{_DEVICE}{number}", "type", "veth"]
             try:
                 run_command([*argv, "peer", "name", "ctl", "netns", self.switch.name])
@@ -165,8 +171,21 @@ class Namespaces:
                 if "File exists" not in str(error):
                     raise
             else:
-                return number
-        raise ClusterError(f"none of 10.213.0.0/24 to 10.213.{_NETWORKS - 1}.0/24 is free on this machine")
+                return prefix, number
+        raise ClusterError(
+            f"no network is free on this machine in {', '.join(f'{prefix}.0.0/16' for prefix in _RANGES)}: "
+            "remove a route to one of these (ip route), or what killed runs left (dsm-jepsen clean)"
+        )
+
+
+def unrouted(routes: Collection[ipaddress.IPv4Network]) -> Iterator[tuple[str, int]]:
+    """The networks, as range and number, that none of the machine's routes leads to, best first."""
+    special = [route for route in routes if route.prefixlen >= _WIDEST]
+    for prefix in _RANGES:
+        for number in range(_NETWORKS):
+            network = ipaddress.IPv4Network(f"{prefix}.{number}.0/24")
+            if not any(route.overlaps(network) for route in special):
+                yield prefix, number
 
 
 def enter(namespace: Path) -> tuple[str, ...]:
@@ -176,11 +195,11 @@ def enter(namespace: Path) -> tuple[str, ...]:
 
 def missing_tools() -> str | None:
     """What would have to be installed, for a message; ``None`` if nothing."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing = [tool for tool in TOOLS if find(tool) is None]
     if not missing:
         return None
     packages = " and ".join(dict.fromkeys(TOOLS[tool] for tool in missing))
-    return f"there is no {' nor '.join(missing)} on the PATH (Debian: {packages})"
+    return f"there is no {' nor '.join(missing)} on the PATH: install Debian's {packages}"
 
 
 def runs() -> set[str]:
@@ -212,10 +231,11 @@ def remove(run: str, *, kill: bool = False) -> None:
             if link.get("ifalias") == f"{_PREFIX}{run}":
                 run_command(("ip", "link", "delete", link["ifname"]))
         run_command(("ip", "-force", "-batch", "-"), "".join(f"netns delete {name}\n" for name in names))
-    except ClusterError:
+    except ClusterError as error:
         # Another run may have been cleaning up at the same moment.
         if run in runs():
             raise
+        _log.info("the network of run %s was removed by somebody else meanwhile: %s", run, error)
 
 
 def _found() -> Iterator[re.Match[str]]:
