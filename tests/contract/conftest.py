@@ -6,8 +6,9 @@ is an ``async def`` that takes the fixture ``world``; the world runs it on its o
 ``--lie watch-gaps``, say, a simulated store breaks that promise, and some test must fail.
 
 A world says where stores may differ: how many changes of a key a reader may be behind (``keeps``), whether
-a member without a leader stops serving (``closes``), and whether a leader that has not yet noticed that it
-is alone answers reads (``trusting``). Tests marked ``ensemble`` need members that go on when one is gone.
+a member without a leader stops serving (``closes``), whether a leader that has not yet noticed that it is
+alone answers reads (``trusting``), and how calls end without a quorum (``ALONE``). Tests marked ``ensemble``
+need members that go on when one is gone.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,16 @@ WORLDS = (
     "zookeeper-single",
 )
 
+ALONE: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "simulated": (frozenset({"timeout"}), frozenset()),
+    # A member that closes breaks its connections, and with them what was under way.
+    "simulated-zookeeper": (frozenset({"timeout", "connection-reset"}), frozenset()),
+    "etcd": (frozenset({"timeout"}), frozenset()),
+    # Its adapter reads before it writes: what fails while it reads, or before, is never sent.
+    "zookeeper": (frozenset({"timeout", "connection-loss"}), frozenset({"connection-loss", "not-connected"})),
+}
+"""Kinds of errors by world: those of unknown outcome, and those that say that nothing was done."""
+
 Story = Coroutine[Any, Any, None]
 
 
@@ -54,9 +65,15 @@ class World:
     """Members of a store, mostly five, counted from 0, and hands to break them."""
 
     def __init__(
-        self, cluster: Cluster, *, turn: Callable[[Story], None], forget: Callable[[int], Awaitable[None]]
+        self,
+        cluster: Cluster,
+        *,
+        alone: str,
+        turn: Callable[[Story], None],
+        forget: Callable[[int], Awaitable[None]],
     ) -> None:
         self._cluster = cluster
+        self.leaves_open, self.refuses = ALONE[alone]
         self._turn = turn
         self._forget = forget
         self._open: list[Store] = []
@@ -104,6 +121,10 @@ class World:
         """End a member at once."""
         await self._cluster.control.kill(self._cluster.nodes[member], Role.STORE)
 
+    async def freeze_member(self, member: int) -> None:
+        """Stop a member without ending it."""
+        await self._cluster.control.pause(self._cluster.nodes[member], Role.STORE)
+
     async def compact(self, position: int) -> None:
         """Forget all changes before this position."""
         await self._forget(position)
@@ -130,7 +151,8 @@ async def _answers(store: Store) -> bool:
 def simulated(store: str, lie: str | None, seed: str) -> Iterator[World]:
     """Give a simulated world, whose store may break one of its promises."""
     with SimCluster(seed=seed, lie=lie, store=store, ring_size=RING_SIZE) as cluster:
-        world = World(cluster, turn=cluster.run, forget=cluster.compact)
+        alone = "simulated" if store == "etcd" else "simulated-zookeeper"
+        world = World(cluster, alone=alone, turn=cluster.run, forget=cluster.compact)
         world.closes = store == "zookeeper"
         world.run(world.start())
         yield world
@@ -152,7 +174,7 @@ def etcd(client: str, run_folder: Path) -> Iterator[World]:
 
     with asyncio.Runner() as runner:
         cluster = local(run_folder=run_folder, open_store=connect)
-        yield from _running(World(cluster, turn=runner.run, forget=forget))
+        yield from _running(World(cluster, alone="etcd", turn=runner.run, forget=forget))
 
 
 @contextmanager
@@ -169,7 +191,7 @@ def zookeeper(nodes: Sequence[str], run_folder: Path) -> Iterator[World]:
 
     with asyncio.Runner() as runner:
         cluster = local(run_folder=run_folder, open_store=connect, store="zookeeper", nodes=nodes)
-        world = World(cluster, turn=runner.run, forget=forget)
+        world = World(cluster, alone="zookeeper", turn=runner.run, forget=forget)
         world.closes = world.trusting = True
         world.keeps = SIZE
         yield from _running(world)

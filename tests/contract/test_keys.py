@@ -182,6 +182,31 @@ async def test_a_transaction_of_which_one_compare_fails_does_nothing(world: "Wor
     assert await store.list(f"{key}/") == (second,)
 
 
+async def test_a_watch_after_a_transaction_that_wrote_nothing_misses_nothing(
+    world: "World", key: str
+) -> None:
+    store = await world.connect()
+    entry = await store.put(key, b"0")
+    unseen = 0
+    for number in range(1, 21):
+        # The last of them makes the member tell of a later position, perhaps before the first is told.
+        before, deleted, written, _ = await asyncio.gather(
+            store.transact([Compare(key, entry.version)], []),
+            store.transact([Compare(key, entry.version)], [Delete(f"{key}/never")]),
+            store.put(key, b"%d" % number),
+            store.get(key, stale_ok=True),
+        )
+        for commit in (before, deleted):
+            if commit is not None:
+                assert entry.position <= commit.position < written.position
+                unseen += 1
+        entry = written
+    after = await store.transact([Compare(key, entry.version)], [])
+    assert after is not None
+    assert after.position >= entry.position
+    assert unseen
+
+
 async def test_a_transaction_that_writes_a_key_twice_is_a_mistake(world: "World", key: str) -> None:
     store = await world.connect()
     with pytest.raises(ValueError, match="once"):

@@ -176,9 +176,24 @@ async def test_after_a_compaction_one_can_watch_on_from_the_entry_one_reads(worl
     seen = await store.get(key)
     assert seen is not None
     waiting = asyncio.create_task(Reader(store, key, after=seen.position).take(1))
-    await asyncio.sleep(1)  # else the key may have changed before etcd's adapter could see that it had not
     written = await store.put(key, b"new")
     assert await waiting == changes_of([written])
+
+
+async def test_a_deletion_is_told_or_is_an_error_also_if_all_before_it_was_dropped(
+    world: "World", key: str
+) -> None:
+    store = await world.connect()
+    first = await store.put(key, b"1")
+    await store.delete(key)
+    second = await store.put(key, b"2")
+    for position in range(first.position + 1, second.position + 1):
+        await world.compact(position)
+        try:
+            changes = await Reader(store, key, after=first.position).take(2)
+        except CompactedError:
+            continue
+        assert [change.entry for change in changes] == [None, second]
 
 
 @pytest.mark.ensemble
@@ -193,6 +208,34 @@ async def test_a_watch_breaks_with_its_member_and_goes_on_elsewhere(world: "Worl
     second = await _put_when_led(other, key)
     await world.restore()
     assert await Reader(store, key, after=first.position).take(1) == changes_of([second])
+
+
+@pytest.mark.ensemble
+@pytest.mark.parametrize("begun", ["before", "meanwhile"])
+@pytest.mark.parametrize("absence", ["killed", "frozen"])
+async def test_a_watch_outlasts_the_absence_of_its_member_or_says_that_it_broke(
+    world: "World", key: str, absence: str, begun: str
+) -> None:
+    store, other = await world.connect(0), await world.connect(1)
+    first = await store.put(key, b"1")
+    watch = store.watch(key, after=0 if begun == "before" else first.position)
+    if begun == "before":
+        assert await anext(watch) == Change(key, first, first.position)
+    await (world.kill_member(0) if absence == "killed" else world.freeze_member(0))
+    waiting = asyncio.create_task(anext(watch))
+    second = await _put_when_led(other, key)
+    await world.restore()
+    third = await other.put(key, b"3")
+    seen: list[Change] = []
+    ended: str | None = None
+    async with asyncio.timeout(20):
+        try:
+            seen.append(await waiting)
+            seen.append(await anext(watch))
+        except IndefiniteError as error:
+            ended = error.kind
+    assert ended in {None, "watch-broken"}
+    assert seen == changes_of([second, third])[: len(seen)]
 
 
 class Hinted:
@@ -249,6 +292,25 @@ async def test_hints_break_with_their_member(world: "World", key: str) -> None:
     await world.kill_member(0)
     with pytest.raises(IndefiniteError):
         await asyncio.wait_for(_read_for_ever(hints), 20)
+
+
+@pytest.mark.ensemble
+async def test_hints_outlast_the_absence_of_their_member_or_say_that_they_broke(
+    world: "World", key: str
+) -> None:
+    store, other = await world.connect(0), await world.connect(1)
+    hints = store.watch_hint(key)
+    await anext(hints)
+    await world.freeze_member(0)
+    await _put_when_led(other, key)
+    await world.restore()
+    ended: str | None = None
+    async with asyncio.timeout(20):
+        try:
+            await anext(hints)
+        except IndefiniteError as error:
+            ended = error.kind
+    assert ended in {None, "watch-broken"}
 
 
 async def _read_for_ever(hints: Hints) -> None:

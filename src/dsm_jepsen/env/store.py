@@ -68,7 +68,10 @@ Write = Put | Delete
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A transaction that took effect: its position, and each write's new version (``None``: deleted)."""
+    """A transaction that took effect: its position, and each write's new version (``None``: deleted).
+
+    The position of one that wrote nothing is not greater than its own, so that a watch after it misses nothing.
+    """
 
     position: int
     versions: tuple[int | None, ...]
@@ -103,7 +106,8 @@ class Watch(Protocol):
     """The changes of one key, in order and without gaps, until closed.
 
     Iteration raises ``CompactedError`` if changes were dropped before they could be read, and
-    ``IndefiniteError`` if the connection broke: watch again after the last position seen.
+    ``IndefiniteError`` ``watch-broken`` if the connection broke: watch again after the last position seen.
+    A member that was out of reach for a while has either broken it, or goes on with it where it was.
     """
 
     def __aiter__(self) -> AsyncIterator[Change]:

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import pytest
 
-from dsm_jepsen.dsm.stores.feed import Feed
-from dsm_jepsen.env import IndefiniteError
+from dsm_jepsen.dsm.stores.feed import Feed, Feeds
+from dsm_jepsen.env import CompactedError, DefiniteError, IndefiniteError, OutcomeError
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ async def numbers(count: int, given: list[int]) -> AsyncGenerator[int, None]:
 
 
 def feed_of(source: AsyncGenerator[T, None], *, size: int = 4, coalesce: bool = False) -> Feed[T]:
-    return Feed(source, size=size, coalesce=coalesce, closed=lambda _: None)
+    return Feed(source, size=size, coalesce=coalesce)
 
 
 async def let_it_fill() -> None:
@@ -100,14 +100,13 @@ def test_closing_a_feed_closes_its_source_and_ends_its_reader() -> None:
             events.append("source closed")
 
     async def story() -> None:
-        closed: list[Feed[int]] = []
-        feed = Feed(endless(), size=4, coalesce=False, closed=closed.append)
+        feed = feed_of(endless())
         assert await anext(feed) == 0
         reader = asyncio.create_task(anext(feed, None))
         await let_it_fill()
         await feed.aclose()
         assert await reader is None
-        assert closed == [feed]
+        assert feed.closed
         assert [number async for number in feed] == []
         assert events == ["source closed"]
 
@@ -121,5 +120,44 @@ def test_a_feed_that_was_closed_before_it_was_read_never_starts_its_source() -> 
         await feed.aclose()
         assert [number async for number in feed] == []
         assert given == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (CompactedError("compacted", 7), "compacted: 7"),
+        (DefiniteError("connection-closed", "nothing was sent"), "connection-closed: nothing was sent"),
+        (DefiniteError("connection-refused"), "watch-broken: connection-refused"),
+        (IndefiniteError("timeout", "no answer"), "watch-broken: timeout: no answer"),
+    ],
+)
+def test_a_watch_ends_compacted_or_closed_and_else_it_has_broken(error: OutcomeError, expected: str) -> None:
+    async def broken() -> AsyncGenerator[int, None]:
+        yield 1
+        raise error
+
+    async def story() -> None:
+        feed = Feeds().open(broken(), size=4)
+        assert await anext(feed) == 1
+        with pytest.raises(OutcomeError) as caught:
+            await anext(feed)
+        assert str(caught.value) == expected
+        assert isinstance(caught.value, IndefiniteError) is expected.startswith("watch-broken")
+
+    asyncio.run(story())
+
+
+def test_a_connections_feeds_are_closed_with_it_and_forgotten_when_they_have_ended() -> None:
+    async def story() -> None:
+        feeds = Feeds()
+        ended = feeds.open(numbers(1, []), size=4)
+        assert [number async for number in ended] == [0]
+        waiting = feeds.open(numbers(20, []), size=4)
+        assert feeds._open == [waiting]
+        assert await anext(waiting) == 0
+        await feeds.close()
+        assert [number async for number in waiting] == []
 
     asyncio.run(story())

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("kazoo")
 
+from kazoo.exceptions import WriterNotClosedException
+
 from dsm_jepsen.dsm.stores.zookeeper_link import Link
 from dsm_jepsen.env import DefiniteError, IndefiniteError, OutcomeError
 
@@ -23,8 +25,10 @@ async def in_ms(milliseconds: int) -> float:
     return asyncio.get_running_loop().time() + milliseconds / 1000
 
 
-async def linked(port: int, story: Callable[[Link], Awaitable[None]]) -> None:
-    link = Link("127.0.0.1", port, ttl_s=1)
+async def linked(
+    port: int, story: Callable[[Link], Awaitable[None]], *, log: Callable[[str], None] = pytest.fail
+) -> None:
+    link = Link("127.0.0.1", port, ttl_s=1, log=log)
     try:
         await story(link)
     finally:
@@ -102,4 +106,28 @@ def test_a_closed_link_sends_nothing_and_leaves_no_threads(silent_port: int) -> 
             await link.read(never, until_s=await in_ms(5000))
 
     asyncio.run(linked(silent_port, story))
+    assert threading.active_count() == threads
+
+
+def test_a_connection_that_does_not_end_in_time_is_cut_off_and_ends(silent_port: int) -> None:
+    threads = threading.active_count()
+    log: list[str] = []
+
+    async def story(link: Link) -> None:
+        client: Any = link._client
+
+        def stop_late() -> None:
+            # Like kazoo's, whose thread is told to stop, but takes its time.
+            client._stopped.set()
+            raise WriterNotClosedException("still open")
+
+        with pytest.raises(IndefiniteError):
+            await link.connect(until_s=await in_ms(100))
+        client.stop = stop_late
+        assert not await link.end_session(timeout_s=5)
+        await asyncio.sleep(0)  # for the log, which comes from a thread
+        assert client._connection._write_sock is None
+
+    asyncio.run(linked(silent_port, story, log=log.append))
+    assert log == [f"connection to 127.0.0.1:{silent_port}: still open"]
     assert threading.active_count() == threads

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("kazoo")
 
 from dsm_jepsen.cluster.sim import SimLoop
+from dsm_jepsen.dsm.stores import zookeeper_session
 from dsm_jepsen.dsm.stores.zookeeper_session import ZooKeeperSession
 from dsm_jepsen.env import IndefiniteError
 
@@ -24,6 +25,10 @@ class FakeLink:
     def __init__(self, answer: Callable[[], None] = lambda: None) -> None:
         self.answer = answer
         self.ended: list[str] = []
+        self.negotiated_s = TTL_S
+
+    async def connect(self, *, until_s: float) -> None:
+        assert until_s > now_s()
 
     async def read(self, *_: Any, until_s: float) -> list[Any]:
         assert until_s > now_s()
@@ -143,5 +148,36 @@ def test_a_session_is_closed_in_good_order_or_left_to_its_ttl(way: str) -> None:
         assert session.alive is (way == "abandon")
         await session.wait_lost()
         assert now_s() == (0 if way == "close" else TTL_S)
+
+    in_virtual_time(story())
+
+
+def open_session(monkeypatch: pytest.MonkeyPatch, link: FakeLink, *, ttl_s: float) -> Any:
+    monkeypatch.setattr(zookeeper_session, "Link", lambda *_, **__: link)
+    return ZooKeeperSession.open("host", 1, root="/", ttl_s=ttl_s, timeout_s=1, log=pytest.fail)
+
+
+@pytest.mark.parametrize(("asked_s", "granted_s", "lives_s"), [(8, 8, 8), (8, 4, 4), (8, 12, 8)])
+def test_a_session_lives_as_granted_and_no_longer_than_asked(
+    monkeypatch: pytest.MonkeyPatch, asked_s: float, granted_s: float, lives_s: float
+) -> None:
+    async def story() -> None:
+        link = FakeLink()
+        link.negotiated_s = granted_s
+        session = await open_session(monkeypatch, link, ttl_s=asked_s)
+        await session.abandon()
+        await session.wait_lost()
+        assert now_s() == lives_s
+
+    in_virtual_time(story())
+
+
+def test_a_session_that_was_granted_no_time_is_refused_and_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        link = FakeLink()
+        link.negotiated_s = 0
+        with pytest.raises(IndefiniteError, match="unusable-session: a time-out of 0 s was granted"):
+            await open_session(monkeypatch, link, ttl_s=8)
+        assert link.ended == ["cut off"]
 
     in_virtual_time(story())

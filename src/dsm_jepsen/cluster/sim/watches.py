@@ -197,7 +197,7 @@ class SimWatch(Feed[Change]):
 
     def _begin(self) -> None:
         log = self._store.log
-        entry = log.entry(self.path)
+        entry = log.entry(self.path, at=log.compacted)
         unchanged = entry is not None and entry.position <= self._after
         if self._after + 1 < log.compacted and not unchanged:
             self._end(_compacted(log.compacted))

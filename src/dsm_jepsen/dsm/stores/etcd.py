@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from dsm_jepsen.dsm.stores.errors import outcome
 from dsm_jepsen.dsm.stores.etcd_session import EtcdSession
-from dsm_jepsen.dsm.stores.feed import Feed
+from dsm_jepsen.dsm.stores.feed import Feed, Feeds
 from dsm_jepsen.dsm.stores.rpc import Rpc, RpcFailure
 from dsm_jepsen.env import (
     Change,
@@ -47,19 +47,18 @@ class EtcdStore:
         self._messages = rpc.messages
         self._timeout_s = timeout_ms / 1000
         self._log = log
-        self._feeds: list[Feed[Any]] = []
+        self._feeds = Feeds()
         self._sessions: list[EtcdSession] = []
         self._closed = False
 
     async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
         """Read a key."""
-        entries, _ = await self._range(key.encode(), b"", stale_ok=stale_ok)
+        entries = await self._range(key.encode(), stale_ok=stale_ok)
         return entries[0] if entries else None
 
     async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
         """Read all keys below a prefix; etcd orders them by their bytes, in UTF-8 as by their text."""
-        entries, _ = await self._range(*_span(prefix), stale_ok=stale_ok)
-        return entries
+        return await self._range(*_span(prefix), stale_ok=stale_ok)
 
     async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
         """Write a key."""
@@ -100,13 +99,11 @@ class EtcdStore:
 
     def watch(self, key: str, *, after: int) -> Feed[Change]:
         """Follow a key's changes; a silent connection counts as broken after eight seconds."""
-        return self._feed(
-            Feed(self._changes(key, after), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
-        )
+        return self._feeds.open(self._changes(key, after), size=_WATCH_QUEUE)
 
     def watch_hint(self, prefix: str) -> Feed[None]:
         """Learn when to list again; the first hint comes once etcd has begun to watch."""
-        return self._feed(Feed(self._hints(prefix), size=1, coalesce=True, closed=self._forget))
+        return self._feeds.open(self._hints(prefix), size=1, coalesce=True)
 
     async def open_session(self, ttl_ms: int) -> EtcdSession:
         """Begin a session; etcd is asked for the next whole second, the session itself ends as asked."""
@@ -124,8 +121,7 @@ class EtcdStore:
         self._closed = True
         for session in self._sessions:
             session.abandon()
-        for feed in tuple(self._feeds):
-            await feed.aclose()
+        await self._feeds.close()
         await self._rpc.close()
 
     async def __aenter__(self) -> Self:
@@ -146,11 +142,11 @@ class EtcdStore:
         except RpcFailure as failure:
             raise outcome(failure.code, failure.details, writes=writes) from failure
 
-    async def _range(self, key: bytes, end: bytes, *, stale_ok: bool) -> tuple[tuple[Entry, ...], int]:
-        """Read keys, and the revision at which they were so."""
-        request = self._messages.RangeRequest(key=key, range_end=end, serializable=stale_ok)
+    async def _range(self, key: bytes, end: bytes = b"", *, stale_ok: bool, at: int = 0) -> tuple[Entry, ...]:
+        """Read keys, as they are or as they were at a revision."""
+        request = self._messages.RangeRequest(key=key, range_end=end, serializable=stale_ok, revision=at)
         response = await self._call("Range", request, writes=False)
-        return tuple(_entry(pair) for pair in response.kvs), int(response.header.revision)
+        return tuple(_entry(pair) for pair in response.kvs)
 
     def _compare(self, compare: Compare) -> Any:
         """Translate a compare; a key that does not exist has mod revision 0."""
@@ -171,32 +167,42 @@ class EtcdStore:
         )
 
     async def _changes(self, key: str, after: int) -> AsyncGenerator[Change, None]:
-        """Give a key's changes; begin anew where a compaction dropped changes of other keys only."""
+        """Give a key's changes; begin anew where a compaction dropped changes of other keys only.
+
+        It asks for the last change that is known, too. Asked from the next revision on, etcd before 3.5.16
+        keeps silent about a deletion if its revision is the very one that was compacted at.
+        """
         position = after
         while True:
             try:
-                request = self._messages.WatchCreateRequest(key=key.encode(), start_revision=position + 1)
+                # From 1, where nothing ever is: 0 would mean from now on.
+                request = self._messages.WatchCreateRequest(key=key.encode(), start_revision=max(position, 1))
                 async with aclosing(self._responses(request)) as responses:
                     async for response in responses:
                         for event in response.events:
-                            position = int(event.kv.mod_revision)
-                            yield Change(key, None if event.type == _DELETED else _entry(event.kv), position)
-            except CompactedError:
-                position = await self._confirm_unchanged(key, position)
+                            if event.kv.mod_revision > position:
+                                position = int(event.kv.mod_revision)
+                                entry = None if event.type == _DELETED else _entry(event.kv)
+                                yield Change(key, entry, position)
+            except CompactedError as error:
+                await self._confirm_unchanged(key, position, upto=error.detail)
+                position = error.detail
 
-    async def _confirm_unchanged(self, key: str, after: int) -> int:
-        """Find the revision up to which a key has no changes after the given one.
+    async def _confirm_unchanged(self, key: str, after: int, *, upto: int) -> None:
+        """See that a key has no changes after one revision up to another, the oldest that can be read.
 
         An old key's own revision may lie below a compaction. Were that an error, whoever reads the
-        key and watches on from there would get the same error for ever.
+        key and watches on from there would get the same error for ever. How the key is by now would
+        not do: etcd may take a tenth of a second to tell of a compaction, and it may change in that.
 
         Raises:
-            CompactedError: the key has changed, or is not there and may have been.
+            CompactedError: the key has changed, or was not there and may have been.
         """
-        entries, revision = await self._range(key.encode(), b"", stale_ok=False)
-        if entries and entries[0].position <= after:
-            return revision
-        raise CompactedError("compacted", f"changes of {key!r} after {after} are no longer kept")
+        # The past is the same on every member, so this one may answer for itself.
+        entries = await self._range(key.encode(), stale_ok=True, at=upto)
+        if not entries or entries[0].position > after:
+            # Definite: a watch changes nothing.
+            raise CompactedError("compacted", upto)
 
     async def _hints(self, prefix: str) -> AsyncGenerator[None, None]:
         """Give a hint when the watch has begun, and for every change from then on."""
@@ -214,23 +220,13 @@ class EtcdStore:
             async with aclosing(self._rpc.stream("Watch", request, timeout_s=None)) as responses:
                 async for response in responses:
                     if response.compact_revision:
-                        raise CompactedError("compacted", f"kept from {response.compact_revision} on")
+                        raise CompactedError("compacted", int(response.compact_revision))
                     if response.canceled:
                         raise IndefiniteError("watch-broken", response.cancel_reason)
                     yield response
         except RpcFailure as failure:
             raise IndefiniteError("watch-broken", str(failure)) from failure
         raise IndefiniteError("watch-broken", "etcd ended the stream")
-
-    def _feed(self, feed: Feed[Any]) -> Feed[Any]:
-        """Remember a feed, to close it with the connection."""
-        self._feeds.append(feed)
-        return feed
-
-    def _forget(self, feed: Feed[Any]) -> None:
-        """Forget a feed that was closed."""
-        if feed in self._feeds:
-            self._feeds.remove(feed)
 
 
 def _span(prefix: str) -> tuple[bytes, bytes]:

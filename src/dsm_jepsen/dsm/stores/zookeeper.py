@@ -19,10 +19,9 @@ of times. A value is sent twice, so ZooKeeper's limit of 1 MB for a request leav
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from dsm_jepsen.dsm.stores.feed import Feed
+from dsm_jepsen.dsm.stores.feed import Feed, Feeds
 from dsm_jepsen.dsm.stores.ring import SIZE, Head, Kind, Record, missing, replay, require_size
 from dsm_jepsen.dsm.stores.zookeeper_commit import (
     ROOT,
@@ -40,7 +39,6 @@ from dsm_jepsen.dsm.stores.zookeeper_session import ZooKeeperSession
 from dsm_jepsen.env import (
     Change,
     Commit,
-    CompactedError,
     Compare,
     DefiniteError,
     Delete,
@@ -50,8 +48,6 @@ from dsm_jepsen.env import (
     Session,
     Write,
 )
-
-T = TypeVar("T")
 
 _LINK_TTL_S = 6.0
 """Of the connection itself; after two thirds of it in silence it counts as broken, with its watches."""
@@ -84,9 +80,9 @@ class ZooKeeperStore:
         self._log = log
         self._ring_size = require_size(ring_size)
         self._loop = asyncio.get_running_loop()
-        self._link = Link(host, port, ttl_s=_LINK_TTL_S)
+        self._link = Link(host, port, ttl_s=_LINK_TTL_S, log=log)
         self._rooted = False
-        self._feeds: list[Feed[Any]] = []
+        self._feeds = Feeds()
         self._sessions: list[ZooKeeperSession] = []
         self._closed = False
 
@@ -141,14 +137,12 @@ class ZooKeeperStore:
 
     def watch(self, key: str, *, after: int) -> Feed[Change]:
         """Follow a key's changes; a silent connection counts as broken after some four seconds."""
-        return self._feed(
-            Feed(_broken(self._changes(key, after)), size=_WATCH_QUEUE, coalesce=False, closed=self._forget)
-        )
+        return self._feeds.open(self._changes(key, after), size=_WATCH_QUEUE)
 
     def watch_hint(self, prefix: str) -> Feed[None]:
         """Learn when to list again; each hint costs a look at all keys below the prefix."""
         # Not coalescing: a hint that nobody takes holds up the next one, and so the cost of it.
-        return self._feed(Feed(_broken(self._hints(prefix)), size=1, coalesce=False, closed=self._forget))
+        return self._feeds.open(self._hints(prefix), size=1)
 
     async def open_session(self, ttl_ms: int) -> ZooKeeperSession:
         """Begin a session, on a connection of its own; the member may grant less time than asked for."""
@@ -169,9 +163,8 @@ class ZooKeeperStore:
     async def close(self) -> None:
         """Close the connection with its watches; sessions are confirmed no more."""
         self._closed = True
+        await self._feeds.close()
         await asyncio.gather(self._link.close(), *(session.abandon() for session in self._sessions))
-        for feed in tuple(self._feeds):
-            await feed.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -229,8 +222,11 @@ class ZooKeeperStore:
 
     async def _commit(self, link: Link, made: Plan, *, until_s: float) -> int | None:
         """Carry out a plan; its position, or ``None``, and nothing done, if the keys have changed since."""
+        # Where nothing is written, no answer tells the transaction's own position. It is later than what the
+        # member has told so far; what it has told by the time of the answer may be later than it.
+        before = link.position
         if not made.operations:
-            return link.position
+            return before
 
         def send(client: Any) -> Any:
             transaction = client.transaction()
@@ -253,7 +249,7 @@ class ZooKeeperStore:
             raise IndefiniteError(
                 "unreadable-answer", f"{len(made.operations)} parts, {len(results)} results"
             )
-        return max((stat.mzxid for stat in results if hasattr(stat, "mzxid")), default=link.position)
+        return max((stat.mzxid for stat in results if hasattr(stat, "mzxid")), default=before)
 
     def _link_for(self, writes: Sequence[Write]) -> Link:
         """The connection to write over: a session's own, since what is bound belongs to a connection."""
@@ -323,30 +319,6 @@ class ZooKeeperStore:
             await self._link.read(*itertools.chain(*(_watches(key, signal) for key in keys)), until_s=until_s)
             yield None
             await signal.wait()
-
-    def _feed(self, feed: Feed[Any]) -> Feed[Any]:
-        """Remember a feed, to close it with the connection."""
-        self._feeds.append(feed)
-        return feed
-
-    def _forget(self, feed: Feed[Any]) -> None:
-        """Forget a feed that was closed."""
-        if feed in self._feeds:
-            self._feeds.remove(feed)
-
-
-async def _broken(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Say of a watch that ends for any reason but compaction or closing that it broke."""
-    async with aclosing(source) as items:
-        try:
-            async for item in items:
-                yield item
-        except CompactedError:
-            raise
-        except DefiniteError as error:
-            if error.kind == "connection-closed":
-                raise
-            raise IndefiniteError("watch-broken", str(error)) from error
 
 
 def _sync(client: Any) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kazoo.client import KazooClient
-from kazoo.exceptions import ConnectionClosedError
+from kazoo.exceptions import ConnectionClosedError, WriterNotClosedException
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.protocol.states import EventType, KazooState
 from kazoo.retry import KazooRetry
@@ -65,7 +65,8 @@ class _Handler(SequentialThreadingHandler):  # type: ignore[misc]  # kazoo has n
     def select(self, *args: Any, **kwargs: Any) -> Any:
         """Wait for sockets; kazoo waits to *write* for as long as the session's time-out that was granted."""
         if args[1] and args[3] is not None:
-            self.negotiated_s = args[3]
+            # The least, since while it connects kazoo waits for as long as it is going to ask for.
+            self.negotiated_s = min(args[3], self.negotiated_s or args[3])
         return super().select(*args, **kwargs)
 
     def cut_off(self) -> None:
@@ -113,16 +114,26 @@ class Link:
         host: the member's address.
         port: the member's port for clients.
         ttl_s: after how long without a word the member's ensemble drops the session.
+        log: takes a line when something happens that no caller sees.
         lost: called in the event loop when the session has ended; such a link never connects again.
             ``None``: go on with a new session.
     """
 
-    def __init__(self, host: str, port: int, *, ttl_s: float, lost: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        ttl_s: float,
+        log: Callable[[str], None],
+        lost: Callable[[], None] | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._handler = _Handler(lambda: _tell(self._loop, self._news.set))
+        self._where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._client: Any = KazooClient(
-            hosts=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            hosts=self._where,
             timeout=ttl_s,
             handler=self._handler,
             connection_retry=KazooRetry(
@@ -131,6 +142,7 @@ class Link:
             logger=_SILENT,
         )
         self._client.add_listener(self._listen)
+        self._log = log
         self._lost = lost
         self._started = False
         self._closed = False
@@ -148,7 +160,7 @@ class Link:
 
     @property
     def negotiated_s(self) -> float:
-        """The session's time-out that was granted; known once a call was made."""
+        """The session's time-out that was granted, at most what was asked for; 0 before the first call."""
         return self._handler.negotiated_s
 
     async def connect(self, *, until_s: float) -> None:
@@ -248,8 +260,10 @@ class Link:
         connected = bool(self._client.connected)
         self._end()
         stopping = asyncio.create_task(self._stop())
-        _, late = await asyncio.wait({stopping}, timeout=timeout_s)
-        self._handler.cut_off()
+        try:
+            _, late = await asyncio.wait({stopping}, timeout=timeout_s)
+        finally:
+            self._handler.cut_off()
         await stopping
         return connected and not late
 
@@ -267,8 +281,18 @@ class Link:
             await self._loop.run_in_executor(None, self._stop_threads)
 
     def _stop_threads(self) -> None:
-        self._client.stop()
-        self._client.close()
+        """End kazoo's threads, and free what they used once they have ended."""
+        # kazoo gives its thread some seconds. One that needs longer is cut off, which ends its waiting.
+        # ``stop`` does nothing the second time, what it ends with does.
+        for stop in (self._client.stop, self._client._safe_close):  # noqa: SLF001
+            try:
+                stop()
+            except WriterNotClosedException as error:
+                self._handler.cut_off()
+                _tell(self._loop, self._log, f"connection to {self._where}: {error}")
+            else:
+                self._client.close()
+                return
 
     def _listen(self, state: Any) -> None:
         """Hear of kazoo's changes of state, in its thread, before it does anything else."""

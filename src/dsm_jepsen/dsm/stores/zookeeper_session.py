@@ -55,11 +55,11 @@ class ZooKeeperSession(Countdown):
             if session is not None:
                 session.end()
 
-        link = Link(host, port, ttl_s=ttl_s, lost=lost)
+        link = Link(host, port, ttl_s=ttl_s, log=log, lost=lost)
         try:
             await link.connect(until_s=until_s)
-            # This tells the time-out that was granted, which may be less than was asked for.
             await _sync(link, root, until_s=until_s)
+            ttl_s = _granted_s(link, asked_s=ttl_s)
         except OutcomeError as error:
             await link.close()
             if error.kind == "connection-refused":
@@ -69,7 +69,7 @@ class ZooKeeperSession(Countdown):
         except BaseException:
             await link.close()
             raise
-        session = cls(link, root=root, ttl_s=min(ttl_s, link.negotiated_s), sent_s=sent_s, log=log)
+        session = cls(link, root=root, ttl_s=ttl_s, sent_s=sent_s, log=log)
         return session
 
     def end(self) -> None:
@@ -103,6 +103,21 @@ class ZooKeeperSession(Countdown):
             if self.alive:
                 self._limit_s = self._sent_s + self._ttl_s
                 self._sent_s = sent_s
+
+
+def _granted_s(link: Link, *, asked_s: float) -> float:
+    """The time-out that was granted, or what was asked for if that is less.
+
+    Raises:
+        IndefiniteError: none was, so the session would be lost from the start.
+    """
+    if link.negotiated_s <= 0:
+        raise IndefiniteError(
+            "unusable-session",
+            f"a time-out of {link.negotiated_s} s was granted, {asked_s} s were asked for; more than 0 is "
+            "needed: look at maxSessionTimeout in the ensemble's configuration",
+        )
+    return min(asked_s, link.negotiated_s)
 
 
 async def _sync(link: Link, path: str, *, until_s: float) -> None:
