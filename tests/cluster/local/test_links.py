@@ -2,12 +2,16 @@
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.local import links
+from dsm_jepsen.cluster.local.commands import run
 from dsm_jepsen.cluster.local.lan import Place
 from dsm_jepsen.env import Link, RefusedError, Role
 
@@ -146,6 +150,38 @@ def test_a_mend_ends_connections_that_crossed_a_cut_unless_told_to_leave_them(
             assert await after_a_cut_was_mended(it, one) in ends
 
     asyncio.run(story(net(kill_stale=kill_stale)))
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (ClusterError("ss failed with exit code 1"), "are left to TCP: ss failed with exit code 1"),
+        ("", "no connection crossed the cut, or this kernel cannot end any"),
+    ],
+)
+def test_a_mend_that_could_not_end_connections_says_so_and_has_mended(
+    net: MakeNet,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    ended: ClusterError | str,
+    words: str,
+) -> None:
+    def stumble(argv: Any, text: str = "") -> str:
+        if "ss" not in argv:
+            return run(argv, text)
+        if isinstance(ended, ClusterError):
+            raise ended
+        return ended
+
+    async def story(it: Any) -> None:
+        await it.lan.cut(both(ONE, TWO))
+        await it.lan.mend()
+        assert await passes(it, ONE, TWO)
+
+    monkeypatch.setattr(links, "run", stumble)
+    with caplog.at_level(logging.INFO):
+        asyncio.run(story(net()))
+    assert words in caplog.text
 
 
 def test_a_mend_leaves_connections_alone_that_crossed_no_cut(net: MakeNet) -> None:

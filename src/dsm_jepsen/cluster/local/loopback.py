@@ -13,7 +13,7 @@ class Loopback:
     """Ports of the loopback.
 
     Args:
-        because: why there are no namespaces, for refusals.
+        because: why it is used, for refusals.
     """
 
     def __init__(self, because: str) -> None:
@@ -76,7 +76,4 @@ class Loopback:
         return 0
 
     def _refusal(self, verb: str) -> RefusedError:
-        return RefusedError(
-            f"the local cluster cannot {verb} on the loopback, and it has no network namespaces: "
-            f"{self._because}"
-        )
+        return RefusedError(f"the local cluster cannot {verb} on the loopback ({self._because})")

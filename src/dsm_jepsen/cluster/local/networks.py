@@ -29,7 +29,7 @@ def choose_lan(network: str, nodes: Sequence[str], *, kill_stale: bool) -> Lan:
     if network not in NETWORKS:
         raise RefusedError(f"no network is called {network!r}; choose one of {', '.join(NETWORKS)}")
     if network == "loopback":
-        return Loopback("the loopback was asked for")
+        return Loopback("it was asked for")
     because = why_no_namespaces()
     if because is None:
         return NamespaceLan(nodes, kill_stale=kill_stale)
