@@ -1,8 +1,9 @@
 """Packets that arrive later: takes frames at the switch's ports, holds them, and lets the bridge go on.
 
-The kernel's own means, netem, is missing from many kernels. Here the bridge drops the frames of slow links,
-and this relay, which saw them come in, gives them to the bridge again when their time has come. Cuts and
-losses then judge them as all others. Frames with different delays overtake each other.
+The kernel's own means, netem, is missing from many kernels, and cannot tell sources apart by itself. Here the
+bridge drops the frames of slow links, and this relay, which saw them come in, gives them to the bridge again
+when their time has come. Cuts and losses then judge them as all others. Frames with different delays overtake
+each other.
 
 Limits: it runs on the harness' event loop, so delays are exact to a few milliseconds, and it is made for
 thousands of packets a second, not for more.
