@@ -32,6 +32,8 @@ TABLE = [
     ("join-equals-live", "stop-start", {}, {"variant": "forgetful-writer"}),
     ("lost-races", "mixed-events", {}, {"variant": "cries-lost-race"}),
     ("availability", "soak-past-the-log", {}, {"variant": "ring-index"}),
+    ("gap-free-watch", "watch-log", {}, {"lie": "watch-gaps"}),
+    ("gap-free-watch", "watch-log", {}, {"lie": "lost-commits"}),
 ]
 
 COUNTING = {"stats", "adequacy", "lost-sessions"}

@@ -14,6 +14,7 @@ from dsm_jepsen.checkers.agreement import agreement as agreement
 from dsm_jepsen.checkers.availability import availability as availability
 from dsm_jepsen.checkers.convergence import convergence as convergence
 from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal
+from dsm_jepsen.checkers.gap_free_watch import gap_free_watch as gap_free_watch
 from dsm_jepsen.checkers.join_equals_live import join_equals_live as join_equals_live
 from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_transitions
 from dsm_jepsen.checkers.linearizable import Budget as Budget
