@@ -1,0 +1,355 @@
+"""The cluster of hosts: a real store and real node programs, as daemons on hosts reached by commands.
+
+Needs on each host a shell, the store's programs, Python 3 with dsm-jepsen for the node program, and for
+faults of links nftables and iproute2. The hosts come from a fleet, be they containers or machines over SSH.
+A run has one folder on each host, ``/var/lib/dsm-jepsen/RUN/NODE``, and is removed at the end.
+A host has one run at a time, since its ports are fixed.
+
+A host undoes faults by itself when it has not heard from the harness for a while, so that a harness that was
+killed leaves no cut network behind. The daemons of a killed run are removed by the next run on that host.
+"""
+
+import asyncio
+import functools
+import logging
+import os
+import secrets
+import shlex
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dsm_jepsen.cluster._base import NODES, ClusterError
+from dsm_jepsen.cluster.hosts.control import HostsControl
+from dsm_jepsen.cluster.hosts.host import Fleet, Host, HostError
+from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
+from dsm_jepsen.cluster.hosts.outpost import Outpost
+from dsm_jepsen.cluster.hosts.stores import STORES, Found
+from dsm_jepsen.env import Capability, Clock, Control, ProcessState, Program, RefusedError, Role, Site, Store
+from dsm_jepsen.env.real import HttpNetwork, RealClock
+
+if TYPE_CHECKING:
+    from dsm_jepsen.cluster.members import Member
+
+FOLDER = "/var/lib/dsm-jepsen"
+"""Where runs have their folders on a host."""
+
+_START_TIMEOUT_S = 30.0
+_START_POLL_S = 0.1
+_BEATS_PER_SILENCE = 5
+
+_log = logging.getLogger(__name__)
+
+
+class HostsCluster:
+    """A store member and a node program on each host of a fleet.
+
+    Args:
+        fleet: where the hosts come from; opened by ``prepare`` or ``start``, closed by ``stop``.
+        run_folder: where the logs go, as ``NODE/etcd.log`` (or ``NODE/zookeeper.log``) and ``NODE/node.log``.
+        open_store: opens a connection to the store's member with this URL, such as ``etcd://127.0.0.1:2379``.
+        store: the store's name, ``etcd`` or ``zookeeper``.
+        nodes: the hosts' names: those that the fleet has.
+        kill_stale: whether mending a cut ends the connections that crossed it.
+        keep_data: whether the members' data are fetched, too, as ``NODE/data.tar.gz``.
+        silence_s: after how long without a word from the harness a host undoes faults by itself.
+        command: what runs ``dsm-jepsen`` on a host; a program's own arguments are added to it.
+        node_options: further arguments for every node program, after the cluster's own.
+        users: whom members and programs run as, on hosts that have this user; elsewhere as root.
+        folder: where runs have their folders on a host.
+        log: takes a line about anything worth knowing, such as a process that ended on its own.
+
+    Raises:
+        RefusedError: no such store.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        *,
+        run_folder: Path,
+        open_store: Callable[[str], Awaitable[Store]],
+        store: str = "etcd",
+        nodes: Sequence[str] = NODES,
+        kill_stale: bool = True,
+        keep_data: bool = False,
+        silence_s: int = 15,
+        command: Sequence[str] = ("python3", "-m", "dsm_jepsen"),
+        node_options: Sequence[str] = (),
+        users: Mapping[Role, str] = {Role.STORE: "store", Role.NODE: "node"},
+        folder: str = FOLDER,
+        log: Callable[[str], None] = _log.warning,
+    ) -> None:
+        if store not in STORES:
+            raise RefusedError(f"hosts cannot run {store!r}; they can run {', '.join(STORES)}")
+        self._fleet = fleet
+        self._store = STORES[store]()
+        self._run_folder = run_folder
+        self._open_store = open_store
+        self._nodes = tuple(nodes)
+        self._keep_data = keep_data
+        self._silence_s = silence_s
+        self._command = tuple(command)
+        self._node_options = tuple(node_options)
+        self._users = dict(users)
+        self._folder = folder
+        self._log = log
+        self._clock = RealClock()
+        self._run = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._open = False
+        self._hosts: dict[str, Host] = {}
+        self._outposts: dict[str, Outpost] = {}
+        self._found: dict[str, Found] = {}
+        self._members: dict[str, Member] = {}
+        self._running: set[Role] = set()
+        self._told: set[tuple[str, Role]] = set()
+        self._links = HostLinks(self._store.ports, kill_stale=kill_stale)
+        self._control = HostsControl(
+            self._nodes, links=self._links, outposts=self._outposts, members=self._members
+        )
+        self._network: HttpNetwork | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """As the fleet calls itself."""
+        return self._fleet.name
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of the hosts."""
+        return self._nodes
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the harness' machine."""
+        return self._clock
+
+    @property
+    def control(self) -> Control:
+        """For nemeses."""
+        return self._control
+
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """The hosts, from ``prepare`` to ``stop``."""
+        return dict(self._hosts)
+
+    def reasons(self) -> Mapping[Capability, str]:
+        """Why capabilities are missing that are; known after ``prepare``."""
+        return self._control.reasons()
+
+    def versions(self) -> Mapping[str, str]:
+        """What runs (the store's version is known after ``prepare``), the hosts, and how links are cut."""
+        found = sorted({found.version for found in self._found.values()})
+        return {
+            **({self._store.name: ", ".join(found)} if found else {}),
+            **self._fleet.versions(),
+            "network": self._links.about,
+        }
+
+    def site(self, node: str) -> Site:
+        """What a client bound to this node can reach."""
+        if self._network is None:
+            raise ClusterError(f"the {self.name} cluster is not started: it has no sites yet")
+        return Site(
+            node=node,
+            clock=self._clock,
+            network=self._network,
+            open_store=functools.partial(self._open_store, self._members[node].url),
+        )
+
+    async def prepare(self) -> None:
+        """Reach the hosts, remove what killed runs left there, and find out what they have and can do.
+
+        ``start`` does it if nobody did before. It may be called in another event loop than ``start``.
+
+        Raises:
+            ClusterError: a host cannot be reached or failed; all that was made has been removed again.
+            RefusedError: a host lacks what the store needs, or another run is on it.
+        """
+        if self._open:
+            return
+        self._open = True
+        try:
+            self._take(await self._fleet.open(self._run))
+            await all_of(self._look_at(node) for node in self._nodes)
+            self._control.cannot(await self._links.open(self._outposts))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def start(self, program: Program | None) -> None:
+        """Start the store, and the program beside each member.
+
+        Returns when every member of the store commits and every program listens.
+
+        Raises:
+            ClusterError: something did not come up; its logs were collected, and all has been removed again.
+            RefusedError: see ``prepare``.
+        """
+        if self._network is not None:
+            raise ClusterError(f"the {self.name} cluster is already started: stop it first")
+        await self.prepare()
+        try:
+            await self._start(program)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End all daemons, fetch the logs and remove all from the hosts; harmless when half was started.
+
+        A host that does not answer any more is told of in the log: the others' logs are worth having.
+        """
+        beating, self._beating = self._beating, None
+        if beating is not None:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+        try:
+            await asyncio.gather(*(self._clear(node) for node in self._outposts))
+            for member in self._members.values():
+                await member.close()
+            if self._network is not None:
+                await self._network.close()
+        finally:
+            self._network = None
+            for table in (self._outposts, self._members, self._found, self._hosts):
+                table.clear()
+            self._running.clear()
+            if self._open:
+                self._open = False
+                await self._fleet.close()
+
+    def _take(self, hosts: Mapping[str, Host]) -> None:
+        if tuple(hosts) != self._nodes:
+            raise ClusterError(
+                f"the fleet has the hosts {', '.join(hosts)}; expected {', '.join(self._nodes)}"
+            )
+        self._hosts.update(hosts)
+        for node, host in hosts.items():
+            folder = f"{self._folder}/{self._run}/{node}"
+            self._outposts[node] = Outpost(host, folder, silence_s=self._silence_s)
+
+    async def _look_at(self, node: str) -> None:
+        outpost = self._outposts[node]
+        for line in await outpost.make():
+            what, run, *age = line.split()
+            if what == "alive":
+                raise RefusedError(
+                    f"{node} is in use by the run {run}, last heard of {age[0]} s ago: "
+                    "wait until that has ended"
+                )
+            self._log(f"{node}: removed what the killed run {run} had left")
+        self._found[node] = await self._store.find(outpost)
+
+    async def _start(self, program: Program | None) -> None:
+        listening = () if program is None else self._nodes
+        self._network = HttpNetwork(
+            {node: self._hosts[node].reach(self._store.ports.node) for node in listening}
+        )
+        await all_of(outpost.watch() for outpost in self._outposts.values())
+        self._beating = asyncio.create_task(self._beat())
+        await all_of(self._start_member(node) for node in self._nodes)
+        await self._wait_up(Role.STORE, lambda node: self._members[node].ready())
+        if program is None:
+            return
+        await all_of(self._start_program(program, node) for node in self._nodes)
+        await self._wait_up(Role.NODE, self._listens)
+
+    async def _start_member(self, node: str) -> None:
+        outpost, user = self._outposts[node], self._users.get(Role.STORE, "root")
+        self._members[node] = await self._store.member(
+            node, outpost, self._found[node], hosts=self._hosts, run=self._run
+        )
+        name, data = shlex.quote(user), shlex.quote(f"{outpost.folder}/data")
+        await outpost.sh(
+            "making the data folder",
+            f"mkdir -p {data} && chmod 700 {data} || exit\n"
+            f"if id {name} >/dev/null 2>&1; then chown -R {name} {data}; fi",
+        )
+        await outpost.daemon(Role.STORE, self._members[node].argv, user=user, title=self._store.name)
+        self._running.add(Role.STORE)
+
+    async def _start_program(self, program: Program, node: str) -> None:
+        address, ports = self._hosts[node].address, self._store.ports
+        argv = [
+            *self._command,
+            *program.command,
+            *("--name", node),
+            *("--store-url", f"{self._store.name}://{address}:{ports.clients}"),
+            *("--listen", f"{address}:{ports.node}"),
+            *self._node_options,
+        ]
+        user = self._users.get(Role.NODE, "root")
+        await self._outposts[node].daemon(Role.NODE, argv, user=user, title="the node program")
+        self._running.add(Role.NODE)
+
+    async def _wait_up(self, role: Role, up: Callable[[str], Awaitable[bool]]) -> None:
+        waiting = self._nodes
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                while waiting:
+                    answers = await asyncio.gather(*map(up, waiting))
+                    waiting = tuple(node for node, yes in zip(waiting, answers, strict=True) if not yes)
+                    if waiting:
+                        await all_of(self._see_alive(node, role) for node in waiting)
+                        await asyncio.sleep(_START_POLL_S)
+        except TimeoutError:
+            words = await self._outposts[waiting[0]].last_words(role)
+            raise ClusterError(
+                f"not up within {_START_TIMEOUT_S:g} s: the {role} of {', '.join(waiting)}. "
+                f"The last words of {waiting[0]}'s:\n{words}"
+            ) from None
+
+    async def _see_alive(self, node: str, role: Role) -> None:
+        if await self._outposts[node].state(role) is ProcessState.DEAD:
+            words = await self._outposts[node].last_words(role)
+            raise ClusterError(f"{node}'s {role} ended at its start. Its last words:\n{words}")
+
+    async def _listens(self, node: str) -> bool:
+        """Whether the program listens: asked on its host, since a published port is open in any case."""
+        address = f"{self._hosts[node].address}:{self._store.ports.node}"
+        said = await self._outposts[node].sh(
+            "looking whether the node program listens", f"ss -Hltn 'src {address}'"
+        )
+        return bool(said.out.strip())
+
+    async def _beat(self) -> None:
+        """Let all hosts know that the harness lives, for ever; hear from them what their daemons do."""
+        while True:
+            await asyncio.gather(*map(self._beat_at, self._nodes))
+            await asyncio.sleep(self._silence_s / _BEATS_PER_SILENCE)
+
+    async def _beat_at(self, node: str) -> None:
+        before = self._control.verbs
+        running = frozenset(self._running)
+        try:
+            said = dict(await self._outposts[node].beat())
+        except HostError as error:
+            self._log(str(error))
+            return
+        if since := said.pop("undone", None):
+            self._control.undone(node, since)
+        for role in running:
+            ended = said[role] == ProcessState.DEAD and not self._control.still(node, role)
+            # What was said may be of the moment between a kill and a restart.
+            if ended and before == self._control.verbs and (node, role) not in self._told:
+                self._told.add((node, role))
+                self._log(f"{node}'s {role} ended on its own; its log tells more")
+
+    async def _clear(self, node: str) -> None:
+        outpost = self._outposts[node]
+        logs = {f"{Role.STORE}.log": f"{self._store.name}.log", f"{Role.NODE}.log": "node.log"}
+        try:
+            await outpost.finish()
+            if self._running:
+                await outpost.collect(self._run_folder / node, logs=logs, data=self._keep_data)
+        except HostError as error:
+            self._log(str(error))
+        try:
+            await outpost.remove()
+        except HostError as error:
+            self._log(str(error))

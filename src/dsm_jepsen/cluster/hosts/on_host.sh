@@ -1,0 +1,195 @@
+#!/bin/sh
+# What a host does for the harness: runs daemons, signals them, and undoes faults when the harness falls silent.
+#
+#     sh on_host.sh VERB [ARGUMENT...]
+#
+# The folder in which this lies is the run's on this host. Of each daemon NAME it holds NAME.command (which a
+# shell reads, and becomes the program), NAME.log, and NAME.pid: its number and the moment of its birth, since a
+# number that was given to somebody else in the meantime must be left alone. Daemons have a session of their own
+# and hold none of their starter's channels. The harness writes into "heard" every few seconds.
+
+set -u
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+. "$here/settings" # silence_s, queue and mark
+
+stat_of() { # PID: finds its state's letter and its birth; fails if there is no such process
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # The program's name comes before, in brackets, and may hold anything.
+    set -- ${stat##*\) }
+    letter=$1 birth=${20}
+}
+
+look() { # NAME: finds its pid, and its state: up, paused or dead
+    state=dead pid=
+    [ -e "$here/$1.pid" ] && read -r pid born <"$here/$1.pid" && stat_of "$pid" || return 0
+    [ "$birth" = "$born" ] || return 0
+    case $letter in
+        Z | X) ;;
+        T | t) state=paused ;;
+        *) state=up ;;
+    esac
+}
+
+wait_for() { # NAME STATE...: waits until it is in one of these states
+    name=$1
+    shift
+    for _ in $(seq 400); do
+        look "$name"
+        case " $* " in *" $state "*) return 0 ;; esac
+        sleep 0.025
+    done
+    echo "$name is still $state after 10 s, not $*" >&2
+    return 1
+}
+
+start() { # NAME: starts a daemon, if it does not run
+    look "$1"
+    [ "$state" = dead ] || return 0
+    rm -f "$here/$1.pid"
+    setsid sh "$here/on_host.sh" become "$1" >>"$here/$1.log" 2>&1 </dev/null &
+    for _ in $(seq 400); do
+        [ -e "$here/$1.pid" ] && return 0
+        sleep 0.025
+    done
+    echo "$1 did not start within 10 s" >&2
+    return 1
+}
+
+become() { # NAME: turns this process into the daemon
+    stat_of $$
+    echo "$$ $birth" >"$here/$1.pid.new"
+    mv "$here/$1.pid.new" "$here/$1.pid"
+    cd "$here" || exit 1
+    . "$here/$1.command"
+}
+
+unprivileged() { # USER COMMAND...: becomes it, as this ordinary user where the host has that one
+    user=$1
+    shift
+    if id "$user" >/dev/null 2>&1 && command -v setpriv >/dev/null; then
+        exec setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
+    fi
+    exec "$@"
+}
+
+strike() { # SIGNAL NAME STATE...: sends a signal to the daemon's group and waits for its effect
+    signal=$1
+    shift
+    look "$1"
+    [ "$state" = dead ] && return 0
+    kill -s "$signal" -- "-$pid" 2>/dev/null
+    wait_for "$@"
+}
+
+end() { # GRACE_S NAME: asks a daemon to end, and kills it if it has not done so in time
+    look "$2"
+    [ "$state" = dead ] && return 0
+    kill -s TERM -- "-$pid" 2>/dev/null
+    kill -s CONT -- "-$pid" 2>/dev/null
+    for _ in $(seq $(($1 * 20))); do
+        look "$2"
+        [ "$state" = dead ] && return 0
+        sleep 0.05
+    done
+    strike KILL "$2" dead
+}
+
+queue_on() { # lets marked packets wait for the delayer; without it they pass ("bypass")
+    start delayer || return 1
+    for _ in $(seq 200); do
+        grep -q "^ *$queue " /proc/net/netfilter/nfnetlink_queue 2>/dev/null && break
+        look delayer
+        if [ "$state" = dead ]; then
+            tail -n 1 "$here/delayer.log" >&2
+            return 1
+        fi
+        sleep 0.025
+    done
+    queue_off
+    # Not every kernel has nftables' own word for it; most of those have that of iptables.
+    nft -f - 2>/dev/null <<END && return 0
+table ip dsm_jepsen_queue {
+    chain input {
+        type filter hook input priority 0
+        meta mark & $mark == $mark queue flags bypass to $queue
+    }
+}
+END
+    iptables -w -I INPUT -m mark --mark "$mark/$mark" -j NFQUEUE --queue-num "$queue" --queue-bypass
+}
+
+queue_off() {
+    nft delete table ip dsm_jepsen_queue 2>/dev/null
+    iptables -w -D INPUT -m mark --mark "$mark/$mark" -j NFQUEUE --queue-num "$queue" --queue-bypass 2>/dev/null
+    return 0
+}
+
+undo() { # undoes the faults of the network and of processes; tells whether there were any
+    found=1
+    nft list table ip dsm_jepsen 2>/dev/null | grep -q saddr && found=0
+    nft delete table ip dsm_jepsen 2>/dev/null
+    for role in store node; do
+        look $role
+        [ $state = paused ] && kill -s CONT -- "-$pid" && found=0
+    done
+    return $found
+}
+
+watch() { # the dead man's watch: undoes faults when nothing was heard for a while; ends with the run
+    silent_s=0 last=
+    while [ -e "$here/heard" ]; do
+        # Its content counts, not its time: somebody may set the clock.
+        heard=$(cat "$here/heard" 2>/dev/null)
+        if [ "$heard" = "$last" ]; then silent_s=$((silent_s + 1)); else silent_s=0 last=$heard; fi
+        if [ "$silent_s" -ge "$silence_s" ]; then
+            undo && date >"$here/undone"
+            silent_s=0
+        fi
+        sleep 1
+    done
+}
+
+beat() { # WORD: hears from the harness; tells it what the daemons do, and whether faults were undone
+    [ -d "$here" ] && echo "$1" >"$here/heard"
+    [ -e "$here/undone" ] && echo undone since "$(cat "$here/undone")"
+    state store node
+}
+
+state() { # NAME...
+    for name in "$@"; do
+        look "$name"
+        echo "$name $state"
+    done
+}
+
+others() { # removes what runs left that were killed; tells of those that live
+    for heard in "$here"/../../*/*/heard; do
+        folder=$(cd "$(dirname "$heard")" 2>/dev/null && pwd) || continue
+        [ "$(dirname "$folder")" = "$(dirname "$here")" ] && continue
+        age_s=$(($(date +%s) - $(stat -c %Y "$heard" 2>/dev/null || echo 0)))
+        if [ "$age_s" -le "$silence_s" ]; then
+            echo "alive $(basename "$(dirname "$folder")") $age_s"
+        else
+            sh "$folder/on_host.sh" remove && echo "removed $(basename "$(dirname "$folder")")"
+        fi
+    done
+}
+
+finish() { # ends all daemons, the programs first and gently; undoes all faults
+    end 3 node
+    strike KILL store dead
+    undo
+    queue_off
+    end 0 delayer
+    end 0 watch
+}
+
+remove() {
+    finish
+    rm -rf "$here"
+    rmdir "$(dirname "$here")" 2>/dev/null
+    return 0
+}
+
+"$@"

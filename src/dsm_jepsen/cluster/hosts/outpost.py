@@ -1,0 +1,150 @@
+"""What the harness has on a host: a folder with a script of verbs, its daemons, and a dead man's watch."""
+
+import asyncio
+import io
+import itertools
+import shlex
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dsm_jepsen.cluster.hosts.host import Answer, Host, HostError
+from dsm_jepsen.cluster.hosts.rules import MARK, QUEUE
+from dsm_jepsen.env import ProcessState, Role
+
+_HERE = Path(__file__).parent
+_PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+_LAST_WORDS = 20
+_COMMANDS_MAX = 6
+
+
+class Outpost:
+    """A run's folder on one host.
+
+    Args:
+        host: the host.
+        folder: its absolute path there; each host has its own, also where hosts share their files.
+        silence_s: after how long without a heartbeat the host undoes faults by itself.
+    """
+
+    def __init__(self, host: Host, folder: str, *, silence_s: int) -> None:
+        self.host = host
+        self.folder = folder
+        self._silence_s = silence_s
+        self._made = False
+        self._beats = itertools.count()
+        # An SSH server refuses more than some ten sessions at once.
+        self._at_once = asyncio.Semaphore(_COMMANDS_MAX)
+
+    async def make(self) -> Sequence[str]:
+        """Make the folder, and remove what killed runs left on the host.
+
+        Returns:
+            A line for each other run: ``removed RUN``, or ``alive RUN SECONDS`` since it was last heard.
+        """
+        self._made = True
+        settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\n"
+        await self.host.put(f"{self.folder}/settings", settings.encode())
+        for name in ("on_host.sh", "delayer.py"):
+            await self.host.put(f"{self.folder}/{name}", (_HERE / name).read_bytes())
+        await self.put("delayer.command", f"exec python3 delayer.py {QUEUE}\n")
+        return (await self.verb("others", step="looking for other runs")).out.splitlines()
+
+    async def finish(self) -> None:
+        """End the daemons and undo all faults; harmless when there are none."""
+        if self._made:
+            await self.verb("finish", step="ending its daemons")
+
+    async def remove(self) -> None:
+        """End what runs, undo all faults and remove the folder; harmless when there is none."""
+        if self._made:
+            await self.verb("remove", step="removing what the run made")
+            self._made = False
+
+    async def watch(self) -> None:
+        """Begin the dead man's watch."""
+        await self.beat()
+        await self.put("watch.command", f"exec sh {shlex.quote(self.folder)}/on_host.sh watch\n")
+        await self.verb("start", "watch", step="starting the dead man's watch")
+
+    async def beat(self) -> Mapping[str, str]:
+        """Tell the host that the harness lives; ask what its daemons do.
+
+        Returns:
+            A state by ``store`` and ``node``; and by ``undone`` since when, if the host undid faults.
+        """
+        said = (await self.verb("beat", str(next(self._beats)), step="a heartbeat")).out
+        return dict(line.split(" ", 1) for line in said.splitlines())
+
+    async def put(self, name: str, text: str) -> None:
+        """Write a file of the folder."""
+        await self.host.put(f"{self.folder}/{name}", text.encode())
+
+    async def sh(self, step: str, script: str, *, stdin: str = "", allowed: Sequence[int] = (0,)) -> Answer:
+        """Run a script with root's commands on its PATH."""
+        async with self._at_once:
+            return await self.host.run(step, _PATH + script, stdin=stdin.encode(), allowed=allowed)
+
+    async def verb(self, *words: str, step: str, allowed: Sequence[int] = (0,)) -> Answer:
+        """Let the host's own script do something."""
+        return await self.sh(step, shlex.join(("sh", f"{self.folder}/on_host.sh", *words)), allowed=allowed)
+
+    async def daemon(self, role: Role, argv: Sequence[str], *, user: str, title: str) -> None:
+        """Start the daemon of this role, with an environment of its own.
+
+        Args:
+            role: which; its log is the folder's ``ROLE.log``.
+            argv: the program and its arguments.
+            user: whom it runs as, where the host has this user; else as root.
+            title: what it is called in messages.
+        """
+        # Debian's etcd refuses some processors unless this is set, which is for who made the host to do.
+        arm = "${ETCD_UNSUPPORTED_ARCH:+ETCD_UNSUPPORTED_ARCH=$ETCD_UNSUPPORTED_ARCH}"
+        environment = f'env -i PATH="$PATH" PYTHONUNBUFFERED=1 {arm}'
+        await self.put(
+            f"{role}.command", f"unprivileged {shlex.quote(user)} {environment} {shlex.join(argv)}\n"
+        )
+        await self.verb("start", role, step=f"starting {title}")
+
+    async def state(self, role: Role) -> ProcessState:
+        """What the host's kernel says of a daemon."""
+        said = (await self.verb("state", role, step=f"asking for the state of the {role}")).out
+        return ProcessState(said.split()[1])
+
+    async def last_words(self, role: Role) -> str:
+        """The end of a daemon's log, or why it cannot be had."""
+        log = shlex.quote(f"{self.folder}/{role}.log")
+        try:
+            said = (await self.sh("reading a log", f"tail -n {_LAST_WORDS} {log}")).out
+        except HostError as error:
+            return str(error)
+        return said.rstrip("\n") or "(its log is empty)"
+
+    async def collect(self, into: Path, *, logs: Mapping[str, str], data: bool) -> None:
+        """Fetch what the daemons wrote, as far as it is there.
+
+        Args:
+            into: a folder here, which is made.
+            logs: what logs are called here, by what they are called on the host.
+            data: whether to fetch the folder ``data``, too, as ``data.tar.gz``.
+        """
+        _unpack(await self._pack(logs), into, logs)
+        if data:
+            (into / "data.tar.gz").write_bytes(await self._pack(["data"]))
+
+    async def _pack(self, names: Iterable[str]) -> bytes:
+        pack = f"{self.folder}/packed.tar.gz"
+        await self.sh(
+            "packing what the daemons wrote",
+            f"cd {shlex.quote(self.folder)} && touch {shlex.join(names)} && "
+            f"tar -czf {shlex.quote(pack)} {shlex.join(names)}",
+        )
+        return await self.host.get(pack)
+
+
+def _unpack(packed: bytes, into: Path, names: Mapping[str, str]) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for member in archive:
+            if member.name in names and (file := archive.extractfile(member)) is not None:
+                (into / names[member.name]).write_bytes(file.read())
