@@ -82,9 +82,18 @@ def test_a_machine_without_zookeeper_is_told_what_to_install(fake: Fake, tmp_pat
         RefusedError, match=r"install Debian's package zookeeper, or .* with --zookeeper-home"
     ):
         LocalCluster(run_folder=tmp_path, open_store=open_store, store="zookeeper", network="loopback")
-    with pytest.raises(
-        RefusedError, match=r"has no lib/zookeeper-\*\.jar: --zookeeper-home names the folder"
-    ):
+
+
+def test_a_folder_that_is_no_release_is_told_what_was_looked_for(fake: Fake, tmp_path: Path) -> None:
+    fake(jar=False)
+    words = (
+        r"has no lib/zookeeper-\*\.jar: --zookeeper-home names the folder of an unpacked release of Apache, "
+    )
+    with pytest.raises(RefusedError, match=words + r"as from apache-zookeeper-VERSION-bin\.tar\.gz"):
+        find_zookeeper(home=tmp_path)
+    (tmp_path / "apache-zookeeper-3.9.3-bin" / "lib").mkdir(parents=True)
+    (tmp_path / "apache-zookeeper-3.9.3-bin" / "lib" / "zookeeper-3.9.3.jar").touch()
+    with pytest.raises(RefusedError, match=words + f"such as {tmp_path}/apache-zookeeper-3.9.3-bin"):
         find_zookeeper(home=tmp_path)
 
 
@@ -220,4 +229,49 @@ def test_an_ensemble_goes_on_without_its_leader_and_stops_without_a_quorum(
     asyncio.run(
         story(LocalCluster(run_folder=run_folder, open_store=connect, store="zookeeper", log=pytest.fail))
     )
+    assert processes_left() == []
+
+
+@pytest.fixture
+def release(tmp_path: Path, zookeeper: Installation) -> Path:
+    """A folder as an unpacked release of Apache is one, with Debian's jars."""
+    if not (room._JARS / "zookeeper.jar").exists():
+        pytest.skip("the jars of a release are taken from Debian's package zookeeper, and it is not there")
+    home = tmp_path / f"apache-zookeeper-{zookeeper.version}-bin"
+    for folder in ("bin", "conf", "lib"):
+        (home / folder).mkdir(parents=True)
+    # The others that it needs the jar names itself, by where Debian has them.
+    for jar in ("zookeeper", "zookeeper-jute"):
+        (home / "lib" / f"{jar}-{zookeeper.version}.jar").write_bytes(
+            (room._JARS / f"{jar}.jar").read_bytes()
+        )
+    (home / "lib" / "slf4j-simple.jar").write_bytes((room._JARS / "slf4j-simple.jar").read_bytes())
+    (home / "conf" / "zoo_sample.cfg").write_text("clientPort=2181\n", encoding="utf-8")
+    return home
+
+
+@pytest.mark.zookeeper
+@pytest.mark.slow
+def test_a_server_of_a_release_is_started_from_its_folder(
+    tmp_path: Path, release: Path, processes_left: Callable[[], list[str]]
+) -> None:
+    async def story(cluster: LocalCluster) -> None:
+        try:
+            await cluster.start(None)
+            assert await commits(cluster, "n1")
+            assert any(f"{release}/lib/*" in line for line in processes_left())
+        finally:
+            await cluster.stop()
+
+    cluster = LocalCluster(
+        run_folder=tmp_path / "run",
+        open_store=connect,
+        store="zookeeper",
+        zookeeper_home=release,
+        nodes=["n1"],
+        network="loopback",
+        log=pytest.fail,
+    )
+    assert cluster.versions()["zookeeper-classpath"] == f"{release}/conf:{release}/lib/*"
+    asyncio.run(story(cluster))
     assert processes_left() == []

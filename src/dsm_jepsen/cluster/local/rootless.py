@@ -63,7 +63,8 @@ def why_no_user_namespace() -> str | None:
         try:
             _enter()
         except BaseException as error:  # noqa: BLE001
-            os.write(writing, str(error).encode(errors="replace")[:_ERROR_MAX])
+            words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            os.write(writing, words.encode(errors="replace")[:_ERROR_MAX])
         finally:
             os._exit(0)
     os.close(writing)
@@ -72,6 +73,7 @@ def why_no_user_namespace() -> str | None:
     os.waitpid(child, 0)
     if not said:
         return None
+    # The kernel's word alone may mislead: where none are allowed it says that no space is left.
     forbids = ", ".join(_forbidding()) or "a container may forbid it, too"
     return f"this machine does not let an ordinary user make one: {said} ({forbids})"
 

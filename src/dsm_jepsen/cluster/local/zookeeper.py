@@ -78,8 +78,14 @@ def _debian() -> str:
 
 def _release(home: Path) -> str:
     if not any(home.glob("lib/zookeeper-*.jar")):
+        below = [jar.parent.parent for jar in home.glob("*/lib/zookeeper-*.jar")]
         raise RefusedError(
-            f"{home} has no lib/zookeeper-*.jar: {_HOME} names the folder of an unpacked release of Apache"
+            f"{home} has no lib/zookeeper-*.jar: {_HOME} names the folder of an unpacked release of Apache, "
+            + (
+                f"such as {below[0]}"
+                if below
+                else "as from apache-zookeeper-VERSION-bin.tar.gz (not the sources)"
+            )
         )
     return f"{home / 'conf'}:{home / 'lib'}/*"
 
