@@ -70,7 +70,7 @@ Write = Put | Delete
 class Commit:
     """A transaction that took effect: its position, and each write's new version (``None``: deleted).
 
-    The position of one that wrote nothing is not greater than its own, so that a watch after it misses nothing.
+    The position of one that wrote nothing is never too great: a watch after it misses nothing.
     """
 
     position: int

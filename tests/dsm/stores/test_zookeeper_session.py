@@ -26,6 +26,7 @@ class FakeLink:
         self.answer = answer
         self.ended: list[str] = []
         self.negotiated_s = TTL_S
+        self.lost: Callable[[], None] = lambda: None
 
     async def connect(self, *, until_s: float) -> None:
         assert until_s > now_s()
@@ -153,7 +154,11 @@ def test_a_session_is_closed_in_good_order_or_left_to_its_ttl(way: str) -> None:
 
 
 def open_session(monkeypatch: pytest.MonkeyPatch, link: FakeLink, *, ttl_s: float) -> Any:
-    monkeypatch.setattr(zookeeper_session, "Link", lambda *_, **__: link)
+    def make(*_: Any, lost: Callable[[], None], **__: Any) -> FakeLink:
+        link.lost = lost
+        return link
+
+    monkeypatch.setattr(zookeeper_session, "Link", make)
     return ZooKeeperSession.open("host", 1, root="/", ttl_s=ttl_s, timeout_s=1, log=pytest.fail)
 
 
@@ -179,5 +184,15 @@ def test_a_session_that_was_granted_no_time_is_refused_and_cut_off(monkeypatch: 
         with pytest.raises(IndefiniteError, match="unusable-session: a time-out of 0 s was granted"):
             await open_session(monkeypatch, link, ttl_s=8)
         assert link.ended == ["cut off"]
+
+    in_virtual_time(story())
+
+
+def test_a_session_that_was_lost_while_it_began_never_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        link = FakeLink()
+        link.answer = lambda: link.lost()  # noqa: PLW0108 - it is given to the link only later
+        session = await open_session(monkeypatch, link, ttl_s=8)
+        assert not session.alive
 
     in_virtual_time(story())

@@ -157,6 +157,9 @@ class ZooKeeperStore:
             timeout_s=self._timeout_s,
             log=self._log,
         )
+        if self._closed:
+            await session.abandon()
+            raise IndefiniteError("connection-closed", "a session began; it ends by its ttl")
         self._sessions = [other for other in self._sessions if other.alive] + [session]
         return session
 

@@ -144,6 +144,7 @@ class Link:
         self._client.add_listener(self._listen)
         self._log = log
         self._lost = lost
+        self._session = 0
         self._started = False
         self._closed = False
         self._waiting: set[asyncio.Future[Any]] = set()
@@ -155,8 +156,8 @@ class Link:
 
     @property
     def session(self) -> int:
-        """The session's number; 0 before the first connection."""
-        return int((self._client.client_id or (0,))[0])
+        """The number of the session that was last begun; known once a call was made, 0 before."""
+        return self._session
 
     @property
     def negotiated_s(self) -> float:
@@ -282,8 +283,8 @@ class Link:
 
     def _stop_threads(self) -> None:
         """End kazoo's threads, and free what they used once they have ended."""
-        # kazoo gives its thread some seconds. One that needs longer is cut off, which ends its waiting.
-        # ``stop`` does nothing the second time, what it ends with does.
+        # kazoo gives its thread some seconds. One that needs longer is cut off, which ends its waiting. A
+        # second ``stop`` would do nothing, so that part of it is done again which waits for the thread.
         for stop in (self._client.stop, self._client._safe_close):  # noqa: SLF001
             try:
                 stop()
@@ -296,6 +297,9 @@ class Link:
 
     def _listen(self, state: Any) -> None:
         """Hear of kazoo's changes of state, in its thread, before it does anything else."""
+        if state == KazooState.CONNECTED:
+            # Now, since kazoo does not tell it while the connection is down.
+            self._session = int(self._client.client_id[0])
         if state == KazooState.LOST and self._lost is not None:
             self._handler.cut_off()
             _tell(self._loop, self._lost)

@@ -50,8 +50,10 @@ class ZooKeeperSession(Countdown):
         sent_s = asyncio.get_running_loop().time()
         until_s = sent_s + timeout_s
         session: ZooKeeperSession | None = None
+        gone = asyncio.Event()
 
         def lost() -> None:
+            gone.set()
             if session is not None:
                 session.end()
 
@@ -70,6 +72,8 @@ class ZooKeeperSession(Countdown):
             await link.close()
             raise
         session = cls(link, root=root, ttl_s=ttl_s, sent_s=sent_s, log=log)
+        if gone.is_set():  # between the last answer and now
+            session.end()
         return session
 
     def end(self) -> None:
