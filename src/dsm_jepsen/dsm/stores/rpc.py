@@ -15,8 +15,10 @@ KEEPALIVE_TIMEOUT_MS = 2000
 CHANNEL_OPTIONS: dict[str, int] = {
     # Without these a client needs seconds to notice that its member was started again.
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 500,
+    # What this really bounds is one try to connect. Too short, and on a busy machine or a slow link the first
+    # tries fail; too long, and one that began while packets were dropped is still waited for after that.
+    "grpc.min_reconnect_backoff_ms": 1000,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     "grpc.http2.ping_timeout_ms": KEEPALIVE_TIMEOUT_MS,
