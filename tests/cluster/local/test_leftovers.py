@@ -11,6 +11,7 @@ import pytest
 from dsm_jepsen.cluster.local import clean_leftovers
 from dsm_jepsen.cluster.local.leftovers import RunFolder
 from dsm_jepsen.cluster.local.processes import birth
+from dsm_jepsen.cluster.local.rootless import user
 from dsm_jepsen.env import RefusedError
 
 HARNESS_GONE = "00000000.7"  # no process was born then: the boot is another
@@ -27,7 +28,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def base(temporary: Path) -> Path:
-    folder = temporary / f"dsm-jepsen-{os.getuid()}"
+    folder = temporary / f"dsm-jepsen-{user()}"
     folder.mkdir(mode=0o700)
     return folder
 
@@ -98,7 +99,7 @@ def test_files_that_are_no_runs_are_left_alone(base: Path) -> None:
 
 def test_nobody_else_can_enter_the_folder_of_runs(temporary: Path) -> None:
     RunFolder()
-    assert (temporary / f"dsm-jepsen-{os.getuid()}").stat().st_mode & 0o777 == 0o700
+    assert (temporary / f"dsm-jepsen-{user()}").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_of_runs_that_others_could_have_prepared_is_refused(base: Path) -> None:
@@ -108,6 +109,6 @@ def test_a_folder_of_runs_that_others_could_have_prepared_is_refused(base: Path)
 
 
 def test_a_link_in_the_place_of_the_folder_of_runs_is_refused(temporary: Path, tmp_path: Path) -> None:
-    (temporary / f"dsm-jepsen-{os.getuid()}").symlink_to(tmp_path)
+    (temporary / f"dsm-jepsen-{user()}").symlink_to(tmp_path)
     with pytest.raises(RefusedError, match="mode 0700"):
         RunFolder()

@@ -1,9 +1,10 @@
 """The local cluster: a real store and real node programs, all as processes on this machine.
 
 Needs Linux and the store's programs. Costs some 30 MB of memory per etcd member, 70 per ZooKeeper server. All
-hosts share one clock. With the rights of root every process has a network of its own, whose links can be cut
-(see ``namespaces``); without, all share the loopback. The stores' data lie in the folder for temporary files:
-if that is in memory, syncing to disk costs nothing; ``TMPDIR`` names another.
+hosts share one clock. With the rights of root, if only of a user namespace (see ``rootless``), every process
+has a network of its own, whose links can be cut (see ``namespaces``); without, all share the loopback. The
+stores' data lie in the folder for temporary files: if that is in memory, syncing to disk costs nothing;
+``TMPDIR`` names another.
 """
 
 import asyncio
