@@ -1,14 +1,22 @@
 """What tests of several rooms share."""
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from dsm_jepsen.cluster.docker.engine import connect
+from dsm_jepsen.cluster.docker.image import Image, build_image
 from dsm_jepsen.cluster.local.etcd import find_etcd
 from dsm_jepsen.cluster.local.networks import why_no_namespaces
 from dsm_jepsen.cluster.local.zookeeper import Installation, find_zookeeper
 from dsm_jepsen.env import RefusedError
+
+if TYPE_CHECKING:
+    import docker
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +48,22 @@ def network_namespaces() -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must be able to make network namespaces: {because}")
         pytest.skip(because)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator["docker.DockerClient"]:
+    """A Docker Engine. Where there is none that may be used the test is skipped; in CI it fails."""
+    try:
+        engine = connect()
+    except RefusedError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have a Docker Engine: {error}")
+        pytest.skip(str(error))
+    with closing(engine):
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def node_image(docker_engine: "docker.DockerClient") -> Image:
+    """The image of a host; building it takes a minute the first time."""
+    return build_image(docker_engine, print)

