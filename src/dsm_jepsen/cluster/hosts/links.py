@@ -52,7 +52,9 @@ class HostLinks:
     def about(self) -> str:
         """How links are cut, and what becomes of connections that crossed a cut."""
         stale = "ended at a mend" if self._kill_stale else "left to TCP at a mend"
-        return f"nftables on the hosts (connections that crossed a cut are {stale})"
+        return (
+            f"nftables on the hosts (connections that crossed a cut are {stale}; delays by netfilter's queue)"
+        )
 
     async def open(self, outposts: Mapping[str, Outpost]) -> Mapping[Capability, str]:
         """Take the hosts, and try what they can do.

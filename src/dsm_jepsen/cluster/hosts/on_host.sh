@@ -116,7 +116,9 @@ table ip dsm_jepsen_queue {
     }
 }
 END
-    iptables -w -I INPUT -m mark --mark "$mark/$mark" -j NFQUEUE --queue-num "$queue" --queue-bypass
+    iptables -w -I INPUT -m mark --mark "$mark/$mark" -j NFQUEUE --queue-num "$queue" --queue-bypass && return 0
+    echo "(the kernel has no queues for nftables, and iptables, from Debian's package of that name, failed)" >&2
+    return 1
 }
 
 queue_off() {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dsm_jepsen.cluster.hosts.host import Answer, Host, HostError
 from dsm_jepsen.cluster.hosts.rules import MARK, QUEUE
-from dsm_jepsen.env import ProcessState, Role
+from dsm_jepsen.env import ProcessState, RefusedError, Role
 
 _HERE = Path(__file__).parent
 _PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
@@ -40,7 +40,10 @@ class Outpost:
         """Make the folder, and remove what killed runs left on the host.
 
         Returns:
-            A line for each other run: ``removed RUN``, or ``alive RUN SECONDS`` since it was last heard.
+            The runs that were removed.
+
+        Raises:
+            RefusedError: a run that lives is on the host.
         """
         self._made = True
         settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\n"
@@ -48,22 +51,32 @@ class Outpost:
         for name in ("on_host.sh", "delayer.py"):
             await self.host.put(f"{self.folder}/{name}", (_HERE / name).read_bytes())
         await self.put("delayer.command", f"exec python3 delayer.py {QUEUE}\n")
-        return (await self.verb("others", step="looking for other runs")).out.splitlines()
+        await self.beat()
+        said = (await self.verb("others", step="looking for other runs")).out.splitlines()
+        for what, run, *age_s in map(str.split, said):
+            if what == "alive":
+                # Without the verb, which would undo that run's faults.
+                await self.sh("removing our folder", f"rm -rf {shlex.quote(self.folder)}")
+                self._made = False
+                raise RefusedError(
+                    f"{self.host.name} is in use by the run {run}, last heard of {age_s[0]} s ago: "
+                    "wait until that has ended"
+                )
+        return [line.split()[1] for line in said]
 
     async def finish(self) -> None:
         """End the daemons and undo all faults; harmless when there are none."""
         if self._made:
-            await self.verb("finish", step="ending its daemons")
+            await self._verb_if_there("finish", step="ending its daemons")
 
     async def remove(self) -> None:
         """End what runs, undo all faults and remove the folder; harmless when there is none."""
         if self._made:
-            await self.verb("remove", step="removing what the run made")
+            await self._verb_if_there("remove", step="removing what the run made")
             self._made = False
 
     async def watch(self) -> None:
         """Begin the dead man's watch."""
-        await self.beat()
         await self.put("watch.command", f"exec sh {shlex.quote(self.folder)}/on_host.sh watch\n")
         await self.verb("start", "watch", step="starting the dead man's watch")
 
@@ -88,6 +101,11 @@ class Outpost:
     async def verb(self, *words: str, step: str, allowed: Sequence[int] = (0,)) -> Answer:
         """Let the host's own script do something."""
         return await self.sh(step, shlex.join(("sh", f"{self.folder}/on_host.sh", *words)), allowed=allowed)
+
+    async def _verb_if_there(self, word: str, *, step: str) -> None:
+        """A verb that is harmless when the folder is half made, or was removed by the next run."""
+        script = shlex.quote(f"{self.folder}/on_host.sh")
+        await self.sh(step, f"[ ! -e {script} ] || sh {script} {word}")
 
     async def daemon(self, role: Role, argv: Sequence[str], *, user: str, title: str) -> None:
         """Start the daemon of this role, with an environment of its own.
