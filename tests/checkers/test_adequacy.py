@@ -98,9 +98,34 @@ def test_what_succeeds_while_a_fault_is_in_force_is_counted(history: Read, text:
     )
 
 
-def test_the_faults_that_were_installed_are_counted(history: Read) -> None:
-    cut = "10-11 nemesis start-cut = installed n1\n12-13 nemesis stop-cut = ended"
-    told = history(START + "4-5 nemesis start-kill = skipped why=down\n" + STOP + cut)
-    assert adequacy({}, min_faults=2)(told).valid is True
-    verdict = adequacy({}, min_faults=3)(told)
-    assert (verdict.valid, verdict.because) == (None, "inadequate: 2 faults were installed, 3 are wanted")
+CUT = "10-11 nemesis start-cut = installed n1\n"
+CUT_ENDS = "12-13 nemesis stop-cut = ended\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        pytest.param(START + STOP + CUT + CUT_ENDS, None, id="two kinds"),
+        pytest.param(
+            START + STOP + "10-11 nemesis start-kill = installed n2\n12-13 nemesis stop-kill = ended",
+            "1 kinds of faults were installed (kill), 2 are wanted",
+            id="one kind, twice",
+        ),
+        pytest.param(
+            START + STOP + CUT.replace("installed", "skipped") + CUT_ENDS,
+            "1 kinds of faults were installed (kill), 2 are wanted",
+            id="the other was skipped",
+        ),
+        pytest.param("", "0 kinds of faults were installed, 2 are wanted", id="none"),
+        pytest.param(START + STOP + CUT, "stop-cut never ended it", id="one was never healed"),
+        pytest.param(
+            START + STOP + CUT + CUT_ENDS + "14-15 nemesis start-kill = installed n2",
+            "stop-kill never ended it",
+            id="one was not healed the second time",
+        ),
+    ],
+)
+def test_different_faults_must_have_acted_and_ended(history: Read, text: str, missing: str | None) -> None:
+    verdict = adequacy({}, min_kinds=2)(history(text))
+    assert verdict.valid is (True if missing is None else None)
+    assert (missing or "") in verdict.because

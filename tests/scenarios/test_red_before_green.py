@@ -36,7 +36,7 @@ TABLE = [
     ("gap-free-watch", "watch-log", {}, {"lie": "lost-commits"}),
 ]
 
-COUNTING = {"stats", "adequacy", "lost-sessions"}
+COUNTING = {"stats", "adequacy", "commits-hit", "lost-sessions"}
 """These count: what they call wrong is a run that says too little, not a flaw of the system."""
 
 

@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 import pytest
+from msgspec import structs
 
-from dsm_jepsen.history import jsonl
+from dsm_jepsen.history import History, jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
 from dsm_jepsen.scenarios.runner import STORES
 
@@ -59,6 +60,35 @@ def test_mixed_events_makes_two_hundred_commits_while_nodes_come_and_go() -> Non
     assert sum(op.type == "ok" and op.f == "event" for op in history) >= 200
     assert {op.f for op in history if op.type == "ok"} == {"event", "read", "read-strong", "join", "leave"}
     assert any(op.f == "start-kill-node" and op.value for op in history)
+
+
+@pytest.mark.parametrize("name", ["kill-during-commit", "stop-start"])
+def test_a_run_whose_kills_hit_no_commit_is_unknown(name: str) -> None:
+    scenario = find_scenario(name)
+    result = simulate(scenario, seed=1)
+    assert result.valid is True
+    # The same history, but every event that was under way at a kill is a read: nothing was there to be torn.
+    kills = [op.index for op in result.history.nemesis() if op.f.startswith("start-kill")]
+    hit = {
+        index
+        for sent, end in result.history.operations()
+        if end is not None and any(sent.index < kill < end.index for kill in kills)
+        for index in (sent.index, end.index)
+    }
+    calm = History(structs.replace(op, f="read") if op.index in hit else op for op in result.history)
+    verdict = scenario.workload(scenario.choose({})).checkers["commits-hit"](calm)
+    assert (verdict.valid, verdict.details["hits"]) == (None, 0)
+
+
+def test_mixed_faults_brings_every_kind_over_a_few_seeds() -> None:
+    scenario = find_scenario("mixed-faults")
+    acted = {
+        op.f.removeprefix("start-")
+        for seed in range(6)
+        for op in simulate(scenario, seed=seed).history.nemesis()
+        if op.f.startswith("start-") and isinstance(op.value, dict) and op.value["outcome"] == "installed"
+    }
+    assert acted == set(scenario.nemeses)
 
 
 CATCHES = [

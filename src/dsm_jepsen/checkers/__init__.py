@@ -12,6 +12,7 @@ from dsm_jepsen.checkers._base import worst as worst
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
 from dsm_jepsen.checkers.agreement import agreement as agreement
 from dsm_jepsen.checkers.availability import availability as availability
+from dsm_jepsen.checkers.commits_hit import commits_hit as commits_hit
 from dsm_jepsen.checkers.convergence import convergence as convergence
 from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal
 from dsm_jepsen.checkers.gap_free_watch import gap_free_watch as gap_free_watch

@@ -20,7 +20,7 @@ def adequacy(
     min_ok: Mapping[str, int],
     *,
     needs_faults: frozenset[str] = frozenset(),
-    min_faults: int = 0,
+    min_kinds: int = 0,
     min_ok_during: Mapping[str, int] = _NOTHING,
 ) -> Checker:
     """Make a checker that is unknown, never invalid, where the run was too thin.
@@ -29,7 +29,7 @@ def adequacy(
         min_ok: operation's name to how many must have ended ``ok``.
         needs_faults: faults that must have been installed and then ended, such as ``kill`` for
             ``start-kill`` and ``stop-kill``.
-        min_faults: how many faults, of whatever kind, must have been installed.
+        min_kinds: how many different faults must have been installed; each time one was, it must have ended.
         min_ok_during: operation's name to how many must have been sent and have ended ``ok`` while a fault
             was in force: seen to act, and not being healed yet.
     """
@@ -44,8 +44,8 @@ def adequacy(
             *_too_few(during, min_ok_during, "succeeded while a fault was in force"),
             *(words for name in sorted(needs_faults) if (words := _not_acted(name, told))),
         ]
-        if len(installed) < min_faults:
-            missing.append(f"{len(installed)} faults were installed, {min_faults} are wanted")
+        if min_kinds:
+            missing += _too_uniform(installed, min_kinds)
         if missing:
             return Verdict(valid=None, because=f"inadequate: {'; '.join(missing)}")
         return Verdict(valid=True, because="enough operations succeeded, and every fault wanted acted")
@@ -67,6 +67,16 @@ def _too_few(count: Counter[str], least: Mapping[str, int], words: str) -> Itera
     for f, wanted in sorted(least.items()):
         if count[f] < wanted:
             yield f"{count[f]} {f} operations {words}, {wanted} are wanted"
+
+
+def _too_uniform(installed: list[Fault], least: int) -> Iterator[str]:
+    """Say that too few different faults were seen to act, and which of them never ended."""
+    kinds = {fault.name for fault in installed}
+    if len(kinds) < least:
+        seen = f" ({', '.join(sorted(kinds))})" if kinds else ""
+        yield f"{len(kinds)} kinds of faults were installed{seen}, {least} are wanted"
+    for name in sorted({fault.name for fault in installed if not fault.healed}):
+        yield f"stop-{name} never ended it"
 
 
 def _not_acted(name: str, told: list[Fault]) -> str | None:

@@ -20,13 +20,15 @@ def minority_size(hosts: Sequence[str]) -> int:
     return (len(hosts) - 1) // 2
 
 
-async def store_leader(control: Control) -> str:
+async def store_leader(control: Control, wanted: Sequence[str] = ()) -> str:
     """The host whose store member leads.
 
     Raises:
-        SkippedError: there is none now.
+        SkippedError: there is none now, or it is none of the wanted hosts.
     """
     leader = await control.leader()
     if leader is None:
         raise SkippedError("no member of the store leads now")
+    if wanted and leader not in wanted:
+        raise SkippedError(f"{leader} leads, and the fault is for {', '.join(wanted)}")
     return leader

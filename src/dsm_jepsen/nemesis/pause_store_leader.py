@@ -6,7 +6,7 @@ Needs: PAUSE.
 """
 
 from dsm_jepsen.env import Control, Rng, Role
-from dsm_jepsen.nemesis._choice import SkippedError, store_leader
+from dsm_jepsen.nemesis._choice import store_leader
 from dsm_jepsen.nemesis._processes import Pause
 
 
@@ -17,7 +17,4 @@ class PauseStoreLeader(Pause, name="pause-store-leader"):
 
     async def choose(self, control: Control, rng: Rng, wanted: tuple[str, ...]) -> tuple[str, ...]:
         """Choose the leader."""
-        leader = await store_leader(control)
-        if wanted and leader not in wanted:
-            raise SkippedError(f"{leader} leads, and the fault is for {', '.join(wanted)}")
-        return (leader,)
+        return (await store_leader(control, wanted),)

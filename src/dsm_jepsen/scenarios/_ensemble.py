@@ -169,7 +169,7 @@ def ensemble_checkers(
     min_ok: Mapping[str, int],
     *faults: str,
     during: Mapping[str, int] | None = None,
-    min_faults: int = 0,
+    min_kinds: int = 0,
     prompt_ms: int | None = None,
 ) -> dict[str, Checker]:
     """The checkers of every ensemble scenario.
@@ -178,7 +178,7 @@ def ensemble_checkers(
         min_ok: how many operations of a name must have ended ok for the run to mean anything.
         faults: names of nemeses that must have acted.
         during: how many of them while a fault was in force.
-        min_faults: how many faults of any kind must have acted.
+        min_kinds: how many different faults must have acted, and each time have ended.
         prompt_ms: how long nodes should lag at most where nothing disturbs them.
     """
     return {
@@ -192,6 +192,6 @@ def ensemble_checkers(
         "monotonic-reads": monotonic_reads,
         "stats": stats,
         "adequacy": adequacy(
-            min_ok, needs_faults=frozenset(faults), min_faults=min_faults, min_ok_during=during or {}
+            min_ok, needs_faults=frozenset(faults), min_kinds=min_kinds, min_ok_during=during or {}
         ),
     }

@@ -1,8 +1,8 @@
 """Phases that the ensemble's scenarios are put together from; the paper's READ, ANY and ALL."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from dsm_jepsen.cluster import NODES
 from dsm_jepsen.scenarios._base import Settings
 from dsm_jepsen.scenarios.generators import (
     NOTHING,
@@ -12,6 +12,7 @@ from dsm_jepsen.scenarios.generators import (
     clients,
     cycle,
     each_process,
+    mix,
     nemesis,
     once,
     phases,
@@ -61,9 +62,30 @@ def random_event(ask: Ask) -> dict[str, Any]:
     return {"event": "J", "parameters": {"testVariable": value}}
 
 
-def fault(name: str, during: Generator) -> Generator:
-    """Begin a fault, let something happen, end the fault."""
-    return phases(nemesis(once(f"start-{name}")), during, nemesis(once(f"stop-{name}")))
+def load(*, purpose: str, events: int = 1, reads: int = 1, strong: int = 0) -> Generator:
+    """Random events, reads and strong reads for ever, each drawn anew, as often as these numbers say."""
+    event, read, strong_read = once("event", random_event), once("read"), once("read-strong")
+    parts = (*(event,) * events, *(read,) * reads, *(strong_read,) * strong)
+    return mix(*(cycle(part) for part in parts), purpose=purpose)
+
+
+def fault(name: str, during: Generator, *, nodes: Sequence[str] | None = None) -> Generator:
+    """Begin a fault, on nodes drawn anew or on these, let something happen, end the fault."""
+    return phases(nemesis(once(f"start-{name}", nodes)), during, nemesis(once(f"stop-{name}")))
+
+
+_ARRIVED_S = 0.002
+"""An event needs less to reach its node."""
+
+_COMMIT_S = 0.003
+"""And not less than this to be committed there."""
+
+
+def fault_mid_commit(name: str, sending: Generator, *, nodes: Sequence[str] | None = None) -> Generator:
+    """Let clients send, and begin a fault while nodes are at what was sent first; its end is up to others."""
+    wait = then(sleep(_ARRIVED_S), sleep_below(_COMMIT_S, purpose="mid-commit/after"))
+    begin = then(wait, once(f"start-{name}", nodes))
+    return any_of(clients(sending), nemesis(begin))
 
 
 def joined() -> Generator:
@@ -79,13 +101,3 @@ def settled_reads() -> Generator:
 def by(thread: int, generator: Generator) -> Generator:
     """Only by one client thread, and so at one node."""
     return reserve((thread, NOTHING), (1, generator), default=NOTHING)
-
-
-def kill_during_commit(thread: int, event: str) -> Generator:
-    """Send an event to a node and kill the node before or while it commits; later start it again."""
-    node = NODES[thread % len(NODES)]
-    kill = then(sleep_below(0.006, purpose="kill-during-commit/after"), once("start-kill-node", [node]))
-    return phases(
-        any_of(clients(by(thread, any_sends(event))), nemesis(kill)),
-        nemesis(once("stop-kill-node")),
-    )

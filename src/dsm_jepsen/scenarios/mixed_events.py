@@ -10,13 +10,12 @@ Known to catch: commits without a version check, replicas that replay events, st
 from dsm_jepsen.history import Op
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios._ensemble_phases import load, settled_reads
 from dsm_jepsen.scenarios.generators import (
     any_of,
     clients,
     cycle,
     each_process,
-    mix,
     nemesis,
     once,
     reserve,
@@ -35,19 +34,16 @@ def _is_commit(event: Op) -> bool:
 
 
 def _workload(_: Settings) -> Workload:
-    event, read, strong = once("event", random_event), once("read"), once("read-strong")
-    often = mix(
-        *(cycle(part) for part in (event, event, event, event, read, strong)), purpose="mixed-events/f"
-    )
+    often = load(purpose="mixed-events/f", events=4, strong=1)
     membership = each_process(stagger(3, cycle(then(sleep(8), once("leave"), once("join")))))
     faults = cycle(then(sleep(3), once("start-kill-node"), sleep(1), once("stop-kill-node")))
     # Two clients for every node: one sends events and reads, one makes the node leave and join.
-    load = any_of(
+    work = any_of(
         clients(reserve((5, stagger(0.04, often)), default=membership)),
         nemesis(faults),
     )
     return Workload(
-        generator=time_limit(120, until(_is_commit, load, times=_COMMITS)),
+        generator=time_limit(120, until(_is_commit, work, times=_COMMITS)),
         final_generator=clients(settled_reads()),
         settle_s=5,
         checkers=ensemble_checkers(

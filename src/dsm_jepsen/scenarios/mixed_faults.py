@@ -8,13 +8,12 @@ Known to catch: most of the planted flaws, given enough seeds; it is the one to 
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios._ensemble_phases import load, settled_reads
 from dsm_jepsen.scenarios.generators import (
     Generator,
     any_of,
     clients,
     cycle,
-    mix,
     nemesis,
     once,
     one_of,
@@ -41,6 +40,9 @@ _FAULTS = (
 
 _SECONDS = 90
 
+_KINDS = 5
+"""How many different ones of them must have acted for a run to count as mixed."""
+
 
 def _fault(name: str) -> Generator:
     wait, last = (sleep_below(6, purpose=f"mixed-faults/{part}") for part in ("calm", "fault"))
@@ -48,20 +50,16 @@ def _fault(name: str) -> Generator:
 
 
 def _workload(_: Settings) -> Workload:
-    event, read, strong = (cycle(once(f, value)) for f, value in _OPERATIONS)
-    load = mix(event, event, read, strong, purpose="mixed-faults/f")
+    work = load(purpose="mixed-faults/f", events=2, strong=1)
     faults = cycle(one_of(*(_fault(name) for name in _FAULTS), purpose="mixed-faults/fault"))
     return Workload(
-        generator=time_limit(_SECONDS, any_of(nemesis(faults), clients(stagger(0.1, load)))),
+        generator=time_limit(_SECONDS, any_of(nemesis(faults), clients(stagger(0.1, work)))),
         final_generator=clients(settled_reads()),
         settle_s=10,
         checkers=ensemble_checkers(
-            {"event": 30, "read": 30, "read-strong": 30}, during={"event": 5}, min_faults=5
+            {"event": 30, "read": 30, "read-strong": 30}, during={"event": 5}, min_kinds=_KINDS
         ),
     )
-
-
-_OPERATIONS = (("event", random_event), ("read", None), ("read-strong", None))
 
 
 SCENARIO = Scenario(

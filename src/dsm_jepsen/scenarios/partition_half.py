@@ -27,17 +27,15 @@ from dsm_jepsen.scenarios._ensemble import (
 from dsm_jepsen.scenarios._ensemble_phases import (
     TIMING,
     all_send,
+    load,
     pick,
-    random_event,
     reads,
     settled_reads,
 )
 from dsm_jepsen.scenarios.generators import (
     any_of,
     clients,
-    cycle,
     each_process,
-    mix,
     nemesis,
     once,
     phases,
@@ -61,9 +59,7 @@ _CATCH_UP_MS = 10_000
 
 def _workload(settings: Settings) -> Workload:
     name = f"leader-in-{settings['leader']}"
-    load = each_process(
-        stagger(0.5, mix(cycle(once("event", random_event)), cycle(once("read")), purpose="partition/f"))
-    )
+    work = each_process(stagger(0.5, load(purpose="partition/f")))
     cut = then(sleep(_CALM_S), once(f"start-{name}"), sleep(_CUT_S), once(f"stop-{name}"))
     before, after = pick(settings, short=3, paper=10), pick(settings, short=15, paper=100)
     main = phases(
@@ -71,7 +67,7 @@ def _workload(settings: Settings) -> Workload:
         clients(all_send("C", expect=0)),
         clients(reads(before)),
         # The load goes on from before the cut until after the heal: whatever is under way is hit by both.
-        any_of(nemesis(cut), clients(time_limit(_CALM_S + _CUT_S + _CALM_S, load))),
+        any_of(nemesis(cut), clients(time_limit(_CALM_S + _CUT_S + _CALM_S, work))),
         clients(reads(after)),
     )
     return Workload(

@@ -9,13 +9,11 @@ from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, RESTARTS, ensemble, ensemble_checkers, node_of
-from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
+from dsm_jepsen.scenarios._ensemble_phases import load, settled_reads
 from dsm_jepsen.scenarios.generators import (
     any_of,
     clients,
-    cycle,
     each_process,
-    mix,
     nemesis,
     once,
     sleep,
@@ -36,11 +34,11 @@ def _workload(_: Settings) -> Workload:
         for node in NODES
         for part in (once(f"start-{name}", [node]), sleep(_DOWN_S), once(f"stop-{name}"), sleep(_UP_S))
     ]
-    load = mix(cycle(once("event", random_event)), cycle(once("read")), purpose="rolling-restart/f")
+    work = load(purpose="rolling-restart/f")
     seconds = 10 * (_DOWN_S + _UP_S)
     return Workload(
         generator=any_of(
-            nemesis(then(*restarts)), clients(time_limit(seconds, each_process(stagger(0.3, load))))
+            nemesis(then(*restarts)), clients(time_limit(seconds, each_process(stagger(0.3, work))))
         ),
         final_generator=clients(settled_reads()),
         settle_s=3,

@@ -8,8 +8,8 @@ Known to catch: comparing the ring's index instead of the version (the paper's o
 from dsm_jepsen.checkers import availability
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, PROMPT_MS, ensemble, ensemble_checkers, node_of
-from dsm_jepsen.scenarios._ensemble_phases import random_event, settled_reads
-from dsm_jepsen.scenarios.generators import clients, cycle, mix, once, stagger, time_limit, until
+from dsm_jepsen.scenarios._ensemble_phases import load, settled_reads
+from dsm_jepsen.scenarios.generators import clients, stagger, time_limit, until
 
 _RING = 32
 
@@ -17,9 +17,8 @@ _COMMITS = 10 * _RING
 
 
 def _workload(_: Settings) -> Workload:
-    event, read = cycle(once("event", random_event)), cycle(once("read"))
-    load = stagger(0.04, mix(event, event, event, read, purpose="soak/f"))
-    commits = until(lambda op: op.type == "ok" and op.f == "event", load, times=_COMMITS)
+    work = stagger(0.04, load(purpose="soak/f", events=3))
+    commits = until(lambda op: op.type == "ok" and op.f == "event", work, times=_COMMITS)
     return Workload(
         generator=clients(time_limit(120, commits)),
         final_generator=clients(settled_reads()),

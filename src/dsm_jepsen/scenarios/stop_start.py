@@ -7,7 +7,8 @@ with two nodes down at once; K on all nodes at the end.
 Known to catch: rejoining from a cache, a last writer that forgets its variables, commits torn by a crash.
 """
 
-from dsm_jepsen.checkers import join_equals_live
+from dsm_jepsen.checkers import commits_hit, join_equals_live
+from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import (
@@ -25,38 +26,55 @@ from dsm_jepsen.scenarios._ensemble_phases import (
     any_sends,
     by,
     fault,
-    kill_during_commit,
+    fault_mid_commit,
     pick,
     reads,
     settled_reads,
 )
-from dsm_jepsen.scenarios.generators import clients, nemesis, once, phases, sleep
+from dsm_jepsen.scenarios.generators import (
+    Generator,
+    clients,
+    cycle,
+    nemesis,
+    once,
+    phases,
+    sleep,
+    then,
+    until_ok,
+)
 
 _CRASHES = 8
+
+
+def _crash_mid_commit(thread: int) -> Generator:
+    event = by(thread, any_sends("H"))
+    return phases(
+        fault_mid_commit("kill-node", event, nodes=[NODES[thread]]), nemesis(once("stop-kill-node"))
+    )
+
+
+def _taken(event: str) -> Generator:
+    """Send an event to one node after the other, until one that is up takes it."""
+    return until_ok(cycle(then(any_sends(event), sleep(0.1)), times=10))
 
 
 def _workload(settings: Settings) -> Workload:
     down, calm = pick(settings, short=1, paper=5), pick(settings, short=3, paper=5)
     crash = phases(fault("kill-node", clients(sleep(down))), clients(reads(2)))
-    set_by_third = by(2, any_sends("H"))
-    last_writer = phases(
-        clients(set_by_third),
-        nemesis(once("start-kill-node", ["n3"])),
-        clients(reads(1)),
-        nemesis(once("stop-kill-node")),
-    )
     main = phases(
         clients(reads(calm)),
         clients(any_sends("J", parameters={VARIABLE: "v1"})),
         clients(all_send("C", expect=1)),
         clients(reads(calm)),
         *(crash for _crash in range(_CRASHES)),
-        fault("kill-node", clients(phases(any_sends("H"), reads(1), any_sends("I"), reads(1)))),
+        fault("kill-node", clients(phases(_taken("H"), reads(1), _taken("I"), reads(1)))),
         clients(reads(2)),
-        last_writer,
+        # The last writer: it alone has set the variable.
+        clients(by(2, any_sends("H"))),
+        fault("kill-node", clients(reads(1)), nodes=["n3"]),
         clients(reads(2)),
-        *(kill_during_commit(thread, "H") for thread in range(5)),
-        fault("kill-two", clients(phases(reads(1), any_sends("B")))),
+        *(_crash_mid_commit(thread) for thread in range(5)),
+        fault("kill-two", clients(phases(reads(1), _taken("B")))),
         clients(reads(2)),
     )
     return Workload(
@@ -64,7 +82,8 @@ def _workload(settings: Settings) -> Workload:
         final_generator=clients(phases(settled_reads(), any_sends("K"), reads(calm + 1))),
         settle_s=1,
         checkers={
-            **ensemble_checkers({"event": 5, "read": 100}, "kill-node", "kill-two"),
+            **ensemble_checkers({"event": 5, "read": 100}, "kill-node", "kill-two", during={"event": 3}),
+            "commits-hit": commits_hit(node_of(5), "kill-node"),
             "join-equals-live": join_equals_live(node_of(5), restarts=RESTARTS, settle_ms=FRESH_MS),
         },
     )
