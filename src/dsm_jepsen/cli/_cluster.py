@@ -21,11 +21,8 @@ def build() -> int:
     from dsm_jepsen.cluster.docker.image import build_image, find_image
 
     with closing(connect()) as client:
-        image = find_image(client)
-        if image is None:
-            with progress("cluster build") as say:
-                image = build_image(client, say)
-            click.echo(f"built {image.tag}, {image.size / 1e6:.0f} MB")
-        else:
-            click.echo(f"{image.tag} is up to date, {image.size / 1e6:.0f} MB")
+        found = find_image(client)
+        with progress("cluster build") as say:
+            image = build_image(client, say)
+    click.echo(f"{image.tag} {'is up to date' if found else 'was built'}, {image.size / 1e6:.0f} MB")
     return 0

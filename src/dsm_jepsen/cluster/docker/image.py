@@ -1,8 +1,8 @@
 """The image that a container of the cluster starts from: built when its inputs changed, else found.
 
-Its tag is a hash of all that goes into it: the folder ``image``, the package with it, the kind of machine.
-Python's wheels are fetched by this Python's pip, with its settings, so the build itself needs no index.
-Takes two minutes the first time, seconds after a change of our package. Blocks.
+It is made in two steps: the tools, which seldom change, and upon them our own package. The tag of either is a
+hash of all that goes into it. Python's wheels are fetched by this Python's pip, with its settings, so the
+build itself needs no index. Takes a minute the first time, seconds after a change of our own package. Blocks.
 """
 
 import hashlib
@@ -25,13 +25,15 @@ from dsm_jepsen.env import RefusedError
 if TYPE_CHECKING:
     import docker
 
+TOOLS_NAME = "dsm-jepsen-tools"
 NAME = "dsm-jepsen-node"
 """The image's name; ``:latest`` is the one built last."""
 LABEL = "dsm-jepsen.version"
 """The label that tells our images; its value is the version of this package."""
 
 _PACKAGE = Path(__file__).parents[2]
-_IMAGE = "cluster/docker/image/"
+_TOOLS = "cluster/docker/image/tools/"
+_HOST = "cluster/docker/image/host/"
 _PYTHON = "3.11"
 """The image's, which the Dockerfile gets from Debian."""
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
@@ -68,7 +70,7 @@ def find_image(client: "docker.DockerClient") -> Image | None:
     Raises:
         RefusedError: the engine's machine is of a kind without wheels.
     """
-    return _find(client, _tag(_machine(client), _read(_PACKAGE)))
+    return _find(client, _tag(NAME, _machine(client), _read(_PACKAGE)))
 
 
 def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Image:
@@ -84,17 +86,14 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
     """
     # Read once: what is hashed is what is built, also while somebody edits.
     machine, package = _machine(client), _read(_PACKAGE)
-    tag = _tag(machine, package)
-    if found := _find(client, tag):
-        return found
-    with (
-        tempfile.TemporaryDirectory(prefix="dsm-jepsen-image-") as wheels,
-        tempfile.TemporaryFile() as context,
-    ):
-        say(f"fetching the image's Python packages for {machine}")
-        _fetch_wheels(Path(wheels), machine)
-        _pack(context, package, _read(Path(wheels)))
-        _build(client, context, tag, say)
+    tag = _tag(NAME, machine, package)
+    if not _find(client, tag):
+        tools = _tag(TOOLS_NAME, machine, _below(_TOOLS, package))
+        if not _find(client, tools):
+            say(f"fetching the image's Python packages for {machine}")
+            _build(client, tools, _below(_TOOLS, package) | _wheels(machine), {}, say)
+        ours = {f"dsm_jepsen/{name}": file for name, file in package.items()}
+        _build(client, tag, _below(_HOST, package) | ours, {"TOOLS": tools}, say)
     built = _find(client, tag)
     if built is None:
         raise ClusterError(f"{tag} was built, and is gone: was it removed meanwhile?")
@@ -132,11 +131,22 @@ def _read(folder: Path) -> dict[str, _File]:
     return files
 
 
-def _tag(machine: str, package: Mapping[str, _File]) -> str:
+def _below(folder: str, package: Mapping[str, _File]) -> dict[str, _File]:
+    return {name.removeprefix(folder): file for name, file in package.items() if name.startswith(folder)}
+
+
+def _tag(image: str, machine: str, files: Mapping[str, _File]) -> str:
     inputs = hashlib.sha256(machine.encode())
-    for name, file in package.items():
+    for name, file in files.items():
         inputs.update(f"\n{name} {file.program} ".encode() + hashlib.sha256(file.content).digest())
-    return f"{NAME}:{inputs.hexdigest()[:12]}"
+    return f"{image}:{inputs.hexdigest()[:12]}"
+
+
+def _wheels(machine: str) -> dict[str, _File]:
+    with tempfile.TemporaryDirectory() as folder:
+        _fetch_wheels(Path(folder), machine)
+        # Their scripts, in bin, name this machine's Python.
+        return {f"wheels/{name}": file for name, file in _read(Path(folder)).items() if name[:4] != "bin/"}
 
 
 def _fetch_wheels(target: Path, machine: str) -> None:
@@ -145,7 +155,7 @@ def _fetch_wheels(target: Path, machine: str) -> None:
     argv += ["--disable-pip-version-check", "--only-binary=:all:", "--implementation", "cp"]
     argv += ["--python-version", _PYTHON]
     argv += [word for name in _MANYLINUX for word in ("--platform", f"{name}_{machine}")]
-    argv += ["--target", str(target), "--requirement", str(_PACKAGE / _IMAGE / "requirements.txt")]
+    argv += ["--target", str(target), "--requirement", str(_PACKAGE / _TOOLS / "requirements.txt")]
     try:
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
@@ -158,12 +168,8 @@ def _fetch_wheels(target: Path, machine: str) -> None:
         raise ClusterError(f"pip could not fetch the image's packages:\n{ended.stderr.strip()[-1000:]}")
 
 
-def _pack(context: IO[bytes], package: Mapping[str, _File], wheels: Mapping[str, _File]) -> None:
+def _pack(context: IO[bytes], files: Mapping[str, _File]) -> None:
     """Write what the Dockerfile finds beside it; equal for equal files, so that layers are found again."""
-    files = {name.removeprefix(_IMAGE): file for name, file in package.items() if name.startswith(_IMAGE)}
-    files |= {f"dsm_jepsen/{name}": file for name, file in package.items()}
-    # The wheels' scripts name this machine's Python.
-    files |= {f"wheels/{name}": file for name, file in wheels.items() if not name.startswith("bin/")}
     with tarfile.open(fileobj=context, mode="w") as archive:
         for name, file in files.items():
             entry = tarfile.TarInfo(name)
@@ -173,30 +179,38 @@ def _pack(context: IO[bytes], package: Mapping[str, _File], wheels: Mapping[str,
     context.seek(0)
 
 
-def _build(client: "docker.DockerClient", context: IO[bytes], tag: str, say: Callable[[str], None]) -> None:
+def _build(
+    client: "docker.DockerClient",
+    tag: str,
+    files: Mapping[str, _File],
+    arguments: Mapping[str, str],
+    say: Callable[[str], None],
+) -> None:
     from docker.errors import DockerException
 
     words: deque[str] = deque(maxlen=_LAST_WORDS)
-    try:
-        for chunk in client.api.build(
-            fileobj=context,
-            custom_context=True,
-            tag=tag,
-            rm=True,
-            forcerm=True,
-            decode=True,
-            buildargs={"VERSION": __version__},
-            timeout=_BUILD_SILENCE_S,
-        ):
-            if "error" in chunk:
-                raise ClusterError(_failed(str(chunk["error"]), words))
-            for line in str(chunk.get("stream", "")).splitlines():
-                if line.startswith("Step "):
-                    say(textwrap.shorten(line, _STEP_LENGTH, placeholder=" ..."))
-                if line.strip():
-                    words.append(line)
-    except (DockerException, OSError) as error:
-        raise ClusterError(f"the image could not be built: {error}") from error
+    with tempfile.TemporaryFile() as context:
+        _pack(context, files)
+        try:
+            for chunk in client.api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=tag,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                buildargs={"VERSION": __version__, **arguments},
+                timeout=_BUILD_SILENCE_S,
+            ):
+                if "error" in chunk:
+                    raise ClusterError(_failed(str(chunk["error"]), words))
+                for line in str(chunk.get("stream", "")).splitlines():
+                    if line.startswith("Step "):
+                        say(textwrap.shorten(line, _STEP_LENGTH, placeholder=" ..."))
+                    if line.strip():
+                        words.append(line)
+        except (DockerException, OSError) as error:
+            raise ClusterError(f"the image could not be built: {error}") from error
 
 
 def _failed(error: str, words: deque[str]) -> str:
