@@ -17,6 +17,7 @@ _OLDEST = (1, 41)
 """The API of Docker Engine 20.10, the oldest that was tried."""
 _TOO_OLD = "the Docker Engine is too old, 20.10 or newer is needed: upgrade it"
 _TIMEOUT_S = 60
+_CONNECTIONS_MAX = 48
 _WRAPPINGS_MAX = 50
 
 
@@ -38,7 +39,7 @@ def connect() -> "docker.DockerClient":
         ) from error
     host = os.environ.get("DOCKER_HOST", "the socket of this user's Docker context")
     try:
-        client = docker.from_env(version="auto", timeout=_TIMEOUT_S)
+        client = docker.from_env(version="auto", timeout=_TIMEOUT_S, max_pool_size=_CONNECTIONS_MAX)
     except InvalidVersion as error:
         raise RefusedError(f"{_TOO_OLD}: {error}") from error
     except (DockerException, OSError) as error:
