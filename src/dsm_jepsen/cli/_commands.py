@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import rich_click as click
 
 from dsm_jepsen import __version__
 from dsm_jepsen.cli._progress import interrupts_last, progress
+from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.dsm.ensemble import VARIANTS
 from dsm_jepsen.dsm.machines import MACHINES
 from dsm_jepsen.env import Capability, RefusedError
 from dsm_jepsen.nemesis import describe
-from dsm_jepsen.scenarios import Options, Result, Scenario, find_scenario, judge, run, scenarios, simulate
+from dsm_jepsen.scenarios import Options, Result, Scenario, judge, open_scenario, run, scenarios, simulate
 from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, NETWORKS, STORES
 
 _ALIASES = {"test": "run", "analyze": "check"}
@@ -81,8 +83,8 @@ _etcd_client = click.option(
     help="The side of a partition where the store's leader is.",
 )
 @click.option("--paper-timing", is_flag=True, help="Keep the paper's waits in its five scenarios.")
-@click.option("--variant", help="Run the system with this planted flaw.")
-@click.option("--lie", help="Break this axiom of the simulated store.")
+@click.option("--variant", help=f"Plant a flaw in the system: {', '.join(VARIANTS)}.")
+@click.option("--lie", help=f"Break an axiom of the simulated store: {', '.join(LIES)}.")
 @click.option(
     "--test-count",
     type=click.IntRange(min=1),
@@ -105,8 +107,11 @@ def run_scenario(
     paper_timing: bool,
     **options: Any,
 ) -> int:
-    """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown."""
-    chosen = find_scenario(scenario)
+    """Run a SCENARIO, judge it and draw its report. Exit code: 0 valid, 1 invalid, 2 unknown.
+
+    SCENARIO is a name that `dsm-jepsen list` shows, or the path of a Python file with one Scenario in it.
+    """
+    chosen = open_scenario(scenario)
     if options["cluster"] == "local" and options["network"] != "loopback":
         _become_root()
     settings = ({"leader": leader} if leader else {}) | ({"timing": "paper"} if paper_timing else {})
@@ -224,7 +229,7 @@ def _command(scenario: str, seed: int, options: dict[str, Any]) -> str:
     for name, value in options.items():
         if value and value != getattr(defaults, name, None):
             words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-    return " ".join(words)
+    return shlex.join(words)
 
 
 def _word(valid: bool | None) -> str:

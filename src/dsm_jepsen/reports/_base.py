@@ -11,6 +11,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         scenario: its name; ``check`` finds the checkers by it.
+        scenario_file: the Python file it was loaded from, if it does not come with the package.
         title: one line that says what the scenario shows.
         seed: of every random choice.
         cluster: ``simulated``, ``local`` ...
@@ -36,6 +37,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     command: str
     started: str
+    scenario_file: str | None = None
     variant: str | None = None
     lie: str | None = None
     settings: Mapping[str, str] = {}

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from pathlib import Path
+from re import fullmatch
 
 from dsm_jepsen.checkers import Checker
 from dsm_jepsen.env import Capability, System
@@ -57,6 +59,10 @@ class Scenario:
         concurrency: number of client threads; thread t talks to node t mod 5.
         levels: leaf states, or values of ``variable``, in the order of the report's chart.
         variable: the extended variable that the chart shows instead of states.
+        file: the Python file it was loaded from, if it does not come with the package; ``check`` looks there.
+
+    Raises:
+        ScenarioError: the name cannot be that of a folder, or there is no such fault.
     """
 
     name: str
@@ -69,6 +75,18 @@ class Scenario:
     concurrency: int = 5
     levels: tuple[str, ...] = ()
     variable: str | None = None
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """See that it can be run."""
+        if not fullmatch("[a-z0-9][a-z0-9_-]*", self.name):
+            raise ScenarioError(
+                f"a scenario is called {self.name!r}; expected small letters, digits and hyphens: "
+                "its runs are kept in a folder of this name"
+            )
+        for name in self.nemeses:
+            if name not in NEMESES:
+                raise ScenarioError(unknown("fault", name, NEMESES, f"of {self.name}"))
 
     def needs(self) -> frozenset[Capability]:
         """What a cluster must be able to do."""

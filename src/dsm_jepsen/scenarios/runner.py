@@ -6,7 +6,7 @@ folders and progress around it, and knows the real clusters.
 
 import asyncio
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,20 +16,25 @@ from pathlib import Path
 from dsm_jepsen import __version__
 from dsm_jepsen.checkers import Verdict, check_all, worst
 from dsm_jepsen.cluster import Cluster
+from dsm_jepsen.cluster.hosts import Fleet, HostsCluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
-from dsm_jepsen.env import Clock
+from dsm_jepsen.env import Clock, Store
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
-from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, find_scenario, unknown
+from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, unknown
+from dsm_jepsen.scenarios._file import open_scenario
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
 from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible
 
-CLUSTERS = ("simulated", "local")
+CLUSTERS = ("simulated", "local", "docker")
 
 STORES = ("etcd", "zookeeper")
 
 ETCD_CLIENTS = ("aetcd", "etcd3")
+
+Opener = Callable[[str], Awaitable[Store]]
+"""Opens a connection to the store's member with this URL."""
 
 NETWORKS = ("auto", "namespaces", "loopback")
 
@@ -128,7 +133,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     clock = RealClock()
     started_ns = clock.wall_ns()
     folder = plan_folder(options.out, scenario.name, started_ns)
-    with _open_cluster(options, folder) as cluster:
+    with _open_cluster(options, folder, phase) as cluster:
         refuse_impossible(scenario, cluster)
         try:
             make_folder(folder)
@@ -168,30 +173,46 @@ def judge(folder: Path) -> Result:
 
     Raises:
         HistoryError: its history cannot be read, or is malformed.
-        ScenarioError: its scenario does not exist here.
+        ScenarioError: its scenario does not exist here, or not any more.
     """
     info = read_info(folder)
     try:
         loaded = jsonl.read(folder / "history.jsonl")
     except OSError as error:
         raise HistoryError(f"{error.filename}: {error.strerror}; expected the history of a run") from error
-    verdicts = check_all(find_scenario(info.scenario).workload(info.settings).checkers, loaded.history)
+    workload = _scenario_of(info, folder).workload(info.settings)
+    verdicts = check_all(workload.checkers, loaded.history)
     return Result(
         history=loaded.history, verdicts=verdicts, folder=folder, info=info, truncated=loaded.truncated
     )
 
 
+def _scenario_of(info: RunInfo, folder: Path) -> Scenario:
+    try:
+        scenario = open_scenario(info.scenario_file or info.scenario)
+    except ScenarioError as error:
+        raise ScenarioError(f"{folder}: the scenario of this run is needed to judge it: {error}") from error
+    if scenario.name != info.scenario:
+        raise ScenarioError(
+            f"{folder} is a run of {info.scenario}, but {info.scenario_file} has {scenario.name} now; "
+            "put back the file as it was"
+        )
+    return scenario
+
+
 def _check(scenario: Scenario, options: Options) -> None:
     scenario.check_variant(options.variant)
-    local = {
-        "--network": options.network != "auto",
-        "--keep-stale-connections": options.keep_stale_connections,
+    only = {
+        "--network": (options.network != "auto", ("local",)),
+        "--zookeeper-home": (options.zookeeper_home is not None, ("local",)),
+        "--keep-stale-connections": (options.keep_stale_connections, ("local", "docker")),
+        f"--etcd-client {options.etcd_client}": (options.etcd_client != "aetcd", ("simulated", "local")),
     }
-    for option, chosen in local.items():
-        if chosen and options.cluster != "local":
+    for option, (chosen, clusters) in only.items():
+        if chosen and options.cluster not in clusters:
             raise ScenarioError(
-                f"{option} is for the local cluster, not the {options.cluster} one: leave it out, "
-                "or say --cluster local"
+                f"{option} is for a {' or '.join(clusters)} cluster, not the {options.cluster} one: leave it out, "
+                f"or say --cluster {clusters[-1]}"
             )
     if options.lie is None:
         return
@@ -206,6 +227,7 @@ def _info(
 ) -> RunInfo:
     return RunInfo(
         scenario=scenario.name,
+        scenario_file=None if scenario.file is None else str(scenario.file),
         title=scenario.title,
         seed=options.seed,
         cluster=options.cluster,
@@ -228,23 +250,53 @@ def _info(
 
 
 @contextmanager
-def _open_cluster(options: Options, folder: Path) -> Iterator[Cluster]:
+def _open_cluster(options: Options, folder: Path, say: Callable[[str], None]) -> Iterator[Cluster]:
     if options.cluster == "simulated":
         with SimCluster(seed=options.seed, lie=options.lie, store=options.store) as simulated:
             yield simulated
         return
-    from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - only a real cluster needs it
-    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415
+    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415 - only a real cluster needs it
+
+    opener = partial(open_store, client=options.etcd_client)
+    if options.cluster == "docker":
+        with _hosts(_containers(say), options, folder, opener) as hosts:
+            yield hosts
+        return
+    from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415
 
     yield LocalCluster(
         run_folder=folder,
-        open_store=partial(open_store, client=options.etcd_client),
+        open_store=opener,
         store=options.store,
         zookeeper_home=options.zookeeper_home,
         network=options.network,
         kill_stale=not options.keep_stale_connections,
         node_options=("--etcd-client", options.etcd_client),
     )
+
+
+def _containers(say: Callable[[str], None]) -> Fleet:
+    from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - needs an extra
+
+    return DockerFleet(image=ready_image(say))
+
+
+@contextmanager
+def _hosts(fleet: Fleet, options: Options, folder: Path, opener: Opener) -> Iterator[Cluster]:
+    """A cluster of hosts that were reached and tried, so that it is known what they can do."""
+    cluster = HostsCluster(
+        fleet,
+        run_folder=folder,
+        open_store=opener,
+        store=options.store,
+        kill_stale=not options.keep_stale_connections,
+        node_options=("--etcd-client", options.etcd_client),
+    )
+    asyncio.run(cluster.prepare())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())
 
 
 @contextmanager

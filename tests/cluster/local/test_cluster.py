@@ -242,7 +242,8 @@ class TestPrograms:
     def test_one_that_dies_at_its_start_shows_its_last_words(
         self, make: Make, tmp_path: Path, processes_left: Callable[[], list[str]]
     ) -> None:
-        cluster = make("print('loading'); raise SystemExit('no such machine: web')", log=lambda _: None)
+        said: list[str] = []
+        cluster = make("print('loading'); raise SystemExit('no such machine: web')", log=said.append)
         with pytest.raises(ClusterError) as caught:
             asyncio.run(cluster.start(PROGRAM))
         log = tmp_path / "run" / "n1" / "node.log"
@@ -250,6 +251,7 @@ class TestPrograms:
             "n1 node ended with exit code 1 at its start. Its last words:\n"
             f"loading\nno such machine: web\n(log: {log})"
         )
+        assert [line for line in said if "n1 node" in line] == [], "it is told once"
         assert processes_left() == []
 
 
@@ -336,12 +338,14 @@ class TestRefusals:
     def test_a_member_that_dies_at_its_start_shows_its_last_words(
         self, make: Make, tmp_path: Path, temporary: Path
     ) -> None:
+        said: list[str] = []
         with pytest.raises(ClusterError) as caught:
-            asyncio.run(make(log=lambda _: None).start(None))
+            asyncio.run(make(log=said.append).start(None))
         assert str(caught.value) == (
             "n1 etcd ended with exit code 2 at its start. Its last words:\n"
             f"starting\npanic: disk on fire\n(log: {tmp_path / 'run' / 'n1' / 'etcd.log'})"
         )
+        assert said == [], "it is told once"
         assert list(temporary.glob("*/*")) == []
 
     def test_an_unknown_store(self, tmp_path: Path) -> None:

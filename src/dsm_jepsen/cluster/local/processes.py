@@ -50,7 +50,7 @@ class Process:
         self._started = started
         self._exited = exited
         self._child: subprocess.Popen[bytes] | None = None
-        self._asked_to_end = False
+        self._end_is_known = False
 
     @property
     def running(self) -> bool:
@@ -73,7 +73,7 @@ class Process:
         if self.running:
             return
         self.report_exit()
-        self._asked_to_end = False
+        self._end_is_known = False
         self.paused = False
         with self.log.open("ab") as output:
             try:
@@ -92,7 +92,7 @@ class Process:
     async def kill(self) -> None:
         """End it at once; returns when it is gone."""
         if self._send(signal.SIGKILL):
-            self._asked_to_end = True
+            self._end_is_known = True
             await self._wait(lambda: not self.running, "did not end after SIGKILL")
 
     async def pause(self) -> None:
@@ -109,13 +109,13 @@ class Process:
     def ask_to_end(self) -> None:
         """Ask it to end in good order, also if it is frozen."""
         if self._send(signal.SIGTERM):
-            self._asked_to_end = True
+            self._end_is_known = True
             self._send(signal.SIGCONT)
 
     def strike(self) -> None:
         """Kill it without waiting for its end."""
         if self._send(signal.SIGKILL):
-            self._asked_to_end = True
+            self._end_is_known = True
 
     def end_now(self) -> None:
         """End it without leaving the event loop, for the last moments of a run; returns when it is gone."""
@@ -126,9 +126,14 @@ class Process:
 
     def report_exit(self) -> None:
         """Tell ``exited``, once, if it has ended on its own."""
-        if self._child is not None and not self.running and not self._asked_to_end:
-            self._asked_to_end = True
+        if self._child is not None and not self.running and not self._end_is_known:
+            self._end_is_known = True
             self._exited(f"{self.title} {self.how_it_ended()}, and nobody had asked it to (log: {self.log})")
+
+    def end_at_start(self) -> str:
+        """How it ended instead of starting, for an error; ``exited`` is not told of it as well."""
+        self._end_is_known = True
+        return f"{self.title} {self.how_it_ended()} at its start. Its last words:\n{self.last_words()}"
 
     def last_words(self, lines: int = 12) -> str:
         """The end of its log, and where the log is."""
