@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
-from dsm_jepsen.cluster.hosts import HostsCluster
+from dsm_jepsen.cluster.hosts import HostsCluster, prepared
 from dsm_jepsen.cluster.local import namespaces
 from dsm_jepsen.env import (
     Capability,
@@ -205,9 +205,9 @@ def test_what_hosts_cannot_do_is_known_with_its_reason_before_anything_is_starte
         try:
             await cluster.prepare()
             assert cluster.control.capabilities() == {Capability.KILL, Capability.PAUSE}
-            assert cluster.reasons() == dict.fromkeys(
-                (Capability.CUT, Capability.SLOW), "n2 says 'Operation not permitted'"
-            )
+            assert cluster.reasons().keys() == set(Capability) - cluster.control.capabilities()
+            for capability in (Capability.CUT, Capability.SLOW):
+                assert cluster.reasons()[capability] == "n2 says 'Operation not permitted'"
             with pytest.raises(RefusedError, match="cannot cut links: n2 says 'Operation not permitted'"):
                 await cluster.control.cut([])
         finally:
@@ -234,6 +234,25 @@ def test_when_a_host_undid_faults_by_itself_the_run_fails_rather_than_to_go_on_w
             await cluster.control.dropped()
 
     during(cluster, story)
+
+
+def test_a_cluster_may_be_prepared_in_one_event_loop_and_run_in_another(make: Make) -> None:
+    with prepared(make(THREE)) as cluster:
+        assert "etcd" in cluster.versions()
+        assert cluster.control.capabilities() >= {Capability.CUT, Capability.SLOW}
+
+        async def story() -> None:
+            assert await eventually(cluster.control.leader)
+
+        during(cluster, story)
+    assert cluster.hosts == {}
+
+
+def test_a_cluster_that_was_prepared_and_never_started_leaves_nothing(make: Make, tmp_path: Path) -> None:
+    with prepared(make(THREE)) as cluster:
+        assert set(cluster.hosts) == set(THREE)
+    assert cluster.hosts == {}
+    assert list((tmp_path / "hosts").iterdir()) == []
 
 
 def test_an_unknown_store_is_refused(make: Make) -> None:

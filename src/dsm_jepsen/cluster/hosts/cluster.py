@@ -15,7 +15,8 @@ import logging
 import os
 import secrets
 import shlex
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,8 @@ class HostsCluster:
     async def prepare(self) -> None:
         """Reach the hosts, remove what killed runs left there, and find out what they have and can do.
 
-        ``start`` does it if nobody did before. It may be called in another event loop than ``start``.
+        ``start`` does it if nobody did before. It may be called in another event loop than ``start``, which
+        has to be that of ``stop``.
 
         Raises:
             ClusterError: a host cannot be reached or failed; all that was made has been removed again.
@@ -354,3 +356,19 @@ class HostsCluster:
             await outpost.remove()
         except HostError as error:
             self._log(str(error))
+
+
+@contextmanager
+def prepared(cluster: HostsCluster) -> Iterator[HostsCluster]:
+    """Prepare a cluster for code that is not asynchronous itself, and let go of it at the end.
+
+    Between, an event loop may start it, and stop it itself.
+
+    Raises:
+        ClusterError, RefusedError: see ``HostsCluster.prepare``.
+    """
+    asyncio.run(cluster.prepare())
+    try:
+        yield cluster
+    finally:
+        asyncio.run(cluster.stop())
