@@ -1,0 +1,163 @@
+"""Hosts over SSH as a fleet: reached, checked, and given the harness' own version of the node program.
+
+The hosts stay as they were, but for what ``install`` brings; a run's folder is removed at its end.
+"""
+
+import asyncio
+import io
+import ipaddress
+import logging
+import shlex
+import tarfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+from dsm_jepsen.cluster.hosts.cluster import FOLDER
+from dsm_jepsen.cluster.hosts.host import HostError
+from dsm_jepsen.cluster.ssh.host import SshHost
+from dsm_jepsen.cluster.ssh.login import Login
+from dsm_jepsen.cluster.ssh.nodes_file import Target
+from dsm_jepsen.cluster.ssh.requirements import Requirements
+from dsm_jepsen.env import RefusedError
+
+COMMAND = ("sh", "./dsm-jepsen")
+"""What runs ``dsm-jepsen`` on a host, in the folder that a run has there."""
+
+_PACKAGE = Path(__file__).parents[2]
+
+_log = logging.getLogger(__name__)
+
+
+class SshFleet:
+    """The hosts of a nodes file.
+
+    Args:
+        targets: the hosts by name.
+        login: how to get in.
+        requirements: what they must have.
+        install: whether to install there what they lack.
+        say: takes a line about each thing that was installed.
+    """
+
+    name = "ssh"
+
+    def __init__(
+        self,
+        targets: Mapping[str, Target],
+        *,
+        login: Login,
+        requirements: Requirements,
+        install: bool = False,
+        say: Callable[[str], None] = _log.warning,
+    ) -> None:
+        self._targets = dict(targets)
+        self._login = login
+        self._requirements = requirements
+        self._install = install
+        self._say = say
+        self._folder = ""
+        self._hosts: dict[str, SshHost] = {}
+
+    async def open(self, run: str) -> Mapping[str, SshHost]:
+        """Reach the hosts, see that they have what a run needs, and bring the node program.
+
+        Raises:
+            RefusedError: a host cannot be reached or lacks something; the message tells of all such hosts.
+        """
+        self._folder = f"{FOLDER}/{run}"
+        self._hosts = {
+            name: SshHost(name=name, target=target, login=self._login)
+            for name, target in self._targets.items()
+        }
+        await self._all(lambda host: host.open())
+        self._see_addresses()
+        await self._all(self._equip)
+        return dict(self._hosts)
+
+    async def close(self) -> None:
+        """Remove the program and let go of the connections; harmless when there are none."""
+        await asyncio.gather(*(self._leave(host) for host in self._hosts.values()))
+        self._hosts.clear()
+
+    def versions(self) -> Mapping[str, str]:
+        """Which hosts they are."""
+        return {"hosts": ", ".join(map(str, self._targets.values()))}
+
+    async def _all(self, act: Callable[[SshHost], Awaitable[None]]) -> None:
+        """Do something on all hosts; tell of all that fail together."""
+        done = await asyncio.gather(*map(act, self._hosts.values()), return_exceptions=True)
+        failed = [result for result in done if isinstance(result, BaseException)]
+        for error in failed:
+            if not isinstance(error, HostError):
+                raise error
+        if failed:
+            lines = "".join(f"\n  {error}" for error in failed)
+            raise RefusedError(f"{len(failed)} of {len(self._hosts)} hosts cannot be used:{lines}")
+
+    def _see_addresses(self) -> None:
+        seen: dict[str, str] = {}
+        loopback = [ipaddress.ip_address(host.address).is_loopback for host in self._hosts.values()]
+        for (name, host), looped in zip(self._hosts.items(), loopback, strict=True):
+            if host.address in seen or (looped and not all(loopback)):
+                other = seen.get(host.address)
+                because = f"{other}'s, too" if other else "no address that others can reach"
+                raise RefusedError(
+                    f"{name} ({self._targets[name]}) has the address {host.address}, which is {because}: "
+                    "say in its line of the nodes file where other hosts find it, as address=10.0.0.11"
+                )
+            seen[host.address] = name
+
+    async def _equip(self, host: SshHost) -> None:
+        found = await self._requirements.look(host)
+        if not found.complete and self._install:
+            await self._requirements.install(host, found, self._say)
+            found = await self._requirements.look(host)
+        if not found.complete:
+            advice = "" if self._install else "; --install does it"
+            words = f"{found.complaint()}{advice}"
+            raise HostError(host=host.name, step="looking for what a run needs", words=words)
+        folder = shlex.quote(f"{self._folder}/{host.name}")
+        await host.run(
+            "bringing the node program",
+            f"umask 022; mkdir -p {folder}/source && cd {folder} && tar -xzf - -C source && "
+            f"echo 'PYTHONPATH=source exec {found.python} -m dsm_jepsen \"$@\"' > dsm-jepsen",
+            stdin=await asyncio.to_thread(_pack),
+            timeout_s=60,
+        )
+        modules = ", ".join(("dsm_jepsen.cli._node", *self._requirements.modules))
+        await host.run(
+            "trying the node program",
+            f"cd {folder} && PYTHONPATH=source {found.python} -c 'import {modules}'",
+            timeout_s=60,
+        )
+
+    async def _leave(self, host: SshHost) -> None:
+        folder = shlex.quote(f"{self._folder}/{host.name}")
+        try:
+            await host.run(
+                "removing the node program",
+                f"rm -rf {folder}; rmdir {shlex.quote(self._folder)} 2>/dev/null || true",
+            )
+        except HostError as error:
+            # A host that was never reached has nothing of ours.
+            if host.address:
+                self._say(str(error))
+        await host.close()
+
+
+def _pack() -> bytes:
+    """Our own package as a compressed tar."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for path in _sources():
+            entry = tarfile.TarInfo(f"dsm_jepsen/{path.relative_to(_PACKAGE).as_posix()}")
+            data = path.read_bytes()
+            entry.size, entry.mode = len(data), 0o644
+            archive.addfile(entry, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def _sources() -> Iterator[Path]:
+    for path in sorted(_PACKAGE.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path
