@@ -67,7 +67,7 @@ def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -
         ),
         pytest.param(
             ["run", "mixed-events", "--keep-stale-connections"],
-            "--keep-stale-connections is for the local cluster, not the simulated one",
+            "--keep-stale-connections is for a local or docker cluster, not the simulated one",
             id="no connections to keep",
         ),
         pytest.param(["check", "/nowhere"], "does not exist", id="folder"),
