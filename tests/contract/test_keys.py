@@ -62,6 +62,18 @@ async def test_a_list_has_the_keys_below_its_prefix_in_order(world: "World", key
     assert await store.list(f"{key}/none") == ()
 
 
+async def test_a_list_with_a_limit_has_the_first_keys_that_exist(world: "World", key: str) -> None:
+    store = await world.connect()
+    for name in ("a", "b", "c", "d", "e"):
+        await store.put(f"{key}/{name}", b"")
+    await store.delete(f"{key}/b")
+    found = {
+        limit: "".join(entry.key[-1] for entry in await store.list(f"{key}/", limit=limit))
+        for limit in (0, 1, 2, 4, 9)
+    }
+    assert found == {0: "", 1: "a", 2: "ac", 4: "acde", 9: "acde"}
+
+
 async def test_a_list_has_the_same_entries_as_reads_of_its_keys(world: "World", key: str) -> None:
     store = await world.connect()
     for number in range(3):

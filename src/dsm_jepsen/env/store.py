@@ -149,8 +149,10 @@ class Store(Protocol):
         """Read a key: linearizable, or with ``stale_ok`` whatever this member knows."""
         ...
 
-    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
-        """Read all keys that begin with the prefix, in the order of their names."""
+    async def list(
+        self, prefix: str, *, stale_ok: bool = False, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Read all keys that begin with the prefix, or the first ``limit``, in the order of their names."""
         ...
 
     async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:

@@ -95,11 +95,13 @@ class SimConnection:
         entry: Entry | None = await self.ask(read=lambda at: log.entry(key, at=at), stale_ok=stale_ok)
         return entry
 
-    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
-        """Read all keys below a prefix, in the order of their names."""
+    async def list(
+        self, prefix: str, *, stale_ok: bool = False, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Read all keys below a prefix, or the first ones, in the order of their names."""
         log = self.store.log
         entries: tuple[Entry, ...] = await self.ask(
-            read=lambda at: log.entries(prefix, at=at), stale_ok=stale_ok
+            read=lambda at: log.entries(prefix, at=at, limit=limit), stale_ok=stale_ok
         )
         return entries
 

@@ -84,11 +84,11 @@ class Log:
             return None
         return Entry(key=key, value=last.value, version=last.version, position=last.position)
 
-    def entries(self, prefix: str, *, at: int) -> tuple[Entry, ...]:
-        """Read all keys below a prefix as of an entry, in the order of their names."""
-        found = []
+    def entries(self, prefix: str, *, at: int, limit: int | None = None) -> tuple[Entry, ...]:
+        """Read all keys below a prefix, or the first ones, as of an entry, in the order of their names."""
+        found: list[Entry] = []
         for key in islice(self._keys, bisect_left(self._keys, prefix), None):
-            if not key.startswith(prefix):
+            if not key.startswith(prefix) or len(found) == limit:
                 break
             entry = self.entry(key, at=at)
             if entry is not None:

@@ -56,9 +56,13 @@ class EtcdStore:
         entries = await self._range(key.encode(), stale_ok=stale_ok)
         return entries[0] if entries else None
 
-    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
-        """Read all keys below a prefix; etcd orders them by their bytes, in UTF-8 as by their text."""
-        return await self._range(*_span(prefix), stale_ok=stale_ok)
+    async def list(
+        self, prefix: str, *, stale_ok: bool = False, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Read keys below a prefix; etcd orders them by their bytes, in UTF-8 as by their text."""
+        if limit == 0:
+            return ()  # which would mean all to etcd
+        return await self._range(*_span(prefix), stale_ok=stale_ok, limit=limit or 0)
 
     async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
         """Write a key."""
@@ -142,9 +146,13 @@ class EtcdStore:
         except RpcFailure as failure:
             raise outcome(failure.code, failure.details, writes=writes) from failure
 
-    async def _range(self, key: bytes, end: bytes = b"", *, stale_ok: bool, at: int = 0) -> tuple[Entry, ...]:
-        """Read keys, as they are or as they were at a revision."""
-        request = self._messages.RangeRequest(key=key, range_end=end, serializable=stale_ok, revision=at)
+    async def _range(
+        self, key: bytes, end: bytes = b"", *, stale_ok: bool, at: int = 0, limit: int = 0
+    ) -> tuple[Entry, ...]:
+        """Read keys, as they are or as they were at a revision; with limit 0 all of them."""
+        request = self._messages.RangeRequest(
+            key=key, range_end=end, serializable=stale_ok, revision=at, limit=limit
+        )
         response = await self._call("Range", request, writes=False)
         return tuple(_entry(pair) for pair in response.kvs)
 

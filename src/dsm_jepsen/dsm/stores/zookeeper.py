@@ -102,13 +102,21 @@ class ZooKeeperStore:
         # Definite: a read changes nothing.
         raise DefiniteError("contention", f"others changed {key} during each of {_TRIES} tries")
 
-    async def list(self, prefix: str, *, stale_ok: bool = False) -> tuple[Entry, ...]:
-        """Read all keys below a prefix, one by one; costs a look at the names of all keys."""
+    async def list(
+        self, prefix: str, *, stale_ok: bool = False, limit: int | None = None
+    ) -> tuple[Entry, ...]:
+        """Read keys below a prefix, one by one; costs a look at the names of all keys."""
         until_s = self._until_s()
         keys = await self._keys(prefix, fresh=not stale_ok, until_s=until_s)
-        heads = await self._heads(keys, fresh=False, until_s=until_s)
-        entries = (_entry(key, head) for key, head in zip(keys, heads, strict=True))
-        return tuple(entry for entry in entries if entry is not None)
+        wanted = len(keys) if limit is None else limit
+        found: list[Entry] = []
+        # In turns, because a name may be all that is left of a key that was deleted.
+        while keys and len(found) < wanted:
+            turn, keys = keys[:wanted], keys[wanted:]
+            heads = await self._heads(turn, fresh=False, until_s=until_s)
+            entries = (_entry(key, head) for key, head in zip(turn, heads, strict=True))
+            found += [entry for entry in entries if entry is not None]
+        return tuple(found[:wanted])
 
     async def put(self, key: str, value: bytes, *, session: Session | None = None) -> Entry:
         """Write a key."""
