@@ -15,7 +15,7 @@ _EXPECTED = "expected a Python file with one Scenario in it, or a name that `dsm
 def open_scenario(name: str) -> Scenario:
     """Find a scenario by its name, or load it from a file if a path is given.
 
-    A path ends in ``.py`` or has a slash in it. The file is run as a module; it can import what lies beside it.
+    A path ends in ``.py`` or has a slash in it. The file is run as a module that can import its neighbours.
 
     Raises:
         ScenarioError: there is none of this name, no such file, the file breaks when it is run, or it has not
