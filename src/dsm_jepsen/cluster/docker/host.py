@@ -8,10 +8,10 @@ import asyncio
 import shlex
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dsm_jepsen.cluster.hosts import Answer, HostError
 from dsm_jepsen.cluster.hosts.host import TIMEOUT_S
@@ -19,11 +19,10 @@ from dsm_jepsen.cluster.hosts.host import TIMEOUT_S
 if TYPE_CHECKING:
     import docker
 
+STDOUT, STDERR = 1, 2
 _COPY_TIMEOUT_S = 120.0
 _LAST_WORDS = 600
-_STDOUT = 1
 _HEADER_BYTES = 8
-_CHUNK_BYTES = 65536
 _ENDED_POLL_S = 0.01
 
 _UPON_A_WORD = 'read -r word && head -c "$0" | "$@"'
@@ -32,14 +31,6 @@ _UPON_A_WORD = 'read -r word && head -c "$0" | "$@"'
 The library loses what is said before it has handed out the connection. And the end of the input is
 counted, since not every kind of connection can be closed in one direction.
 """
-
-
-class Output(NamedTuple):
-    """What a command left: its exit code, and what it wrote."""
-
-    code: int
-    out: bytes
-    err: bytes
 
 
 class DockerHost:
@@ -89,10 +80,8 @@ class DockerHost:
         Raises:
             HostError: another exit code than those allowed, no answer in time, or no such container any more.
         """
-        said = await self._run(step, script, stdin=stdin, timeout_s=timeout_s, allowed=allowed)
-        return Answer(
-            code=said.code, out=said.out.decode(errors="replace"), err=said.err.decode(errors="replace")
-        )
+        code, out, err = await self._run(step, script, stdin=stdin, timeout_s=timeout_s, allowed=allowed)
+        return Answer(code=code, out=out.decode(errors="replace"), err=err.decode(errors="replace"))
 
     async def put(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """Write a file, making its folder; whoever reads it meanwhile sees all of it or nothing.
@@ -114,33 +103,40 @@ class DockerHost:
         Raises:
             HostError: it could not, or there is none.
         """
-        said = await self._run(f"reading {path}", f"cat {shlex.quote(path)}", timeout_s=_COPY_TIMEOUT_S)
-        return said.out
+        reading = f"cat {shlex.quote(path)}"
+        _, data, _ = await self._run(f"reading {path}", reading, timeout_s=_COPY_TIMEOUT_S)
+        return data
 
     async def _run(
         self, step: str, script: str, *, stdin: bytes = b"", timeout_s: float, allowed: Sequence[int] = (0,)
-    ) -> Output:
+    ) -> tuple[int, bytes, bytes]:
         from docker.errors import DockerException
 
-        loop = asyncio.get_running_loop()
+        streams: dict[int, list[bytes]] = {STDOUT: [], STDERR: []}
+
+        def wait() -> int:
+            argv = ["sh", "-c", script]
+            return execute(
+                self._client,
+                self.container,
+                argv,
+                stdin=stdin,
+                timeout_s=timeout_s,
+                hear=lambda stream, data: streams[stream].append(data),
+            )
+
         try:
             async with asyncio.timeout(timeout_s):
-                said = await loop.run_in_executor(
-                    self._threads,
-                    lambda: execute(
-                        self._client, self.container, ["sh", "-c", script], stdin=stdin, timeout_s=timeout_s
-                    ),
-                )
+                code = await asyncio.get_running_loop().run_in_executor(self._threads, wait)
         except TimeoutError:
             raise HostError(host=self.name, step=step, words=f"no answer within {timeout_s:g} s") from None
         except (DockerException, OSError) as error:
             raise HostError(host=self.name, step=step, words=words_of(error)) from error
-        if said.code not in allowed:
-            words = (said.err + said.out).decode(errors="replace").strip()[-_LAST_WORDS:]
-            raise HostError(
-                host=self.name, step=step, words=f"exit code {said.code}: {words or 'it said nothing'}"
-            )
-        return said
+        out, err = b"".join(streams[STDOUT]), b"".join(streams[STDERR])
+        if code not in allowed:
+            words = (err + out).decode(errors="replace").strip()[-_LAST_WORDS:] or "it said nothing"
+            raise HostError(host=self.name, step=step, words=f"exit code {code}: {words}")
+        return code, out, err
 
 
 def execute(
@@ -150,7 +146,8 @@ def execute(
     *,
     stdin: bytes = b"",
     timeout_s: float,
-) -> Output:
+    hear: Callable[[int, bytes], None],
+) -> int:
     """Run a command in a container as root, and wait for its end. Blocks.
 
     Args:
@@ -159,6 +156,10 @@ def execute(
         argv: the command.
         stdin: what it reads.
         timeout_s: a command that takes longer is killed, if the container runs.
+        hear: takes what it writes as it comes, and to which of ``STDOUT`` and ``STDERR``.
+
+    Returns:
+        Its exit code.
 
     Raises:
         TimeoutError: it did not end in time.
@@ -175,13 +176,15 @@ def execute(
         connection = getattr(response, "_sock", response)
         connection.settimeout(_left_s(deadline))
         connection.sendall(b"\n" + stdin)
-        streams = _split(_read(connection, deadline))
+        # Frames: which stream, three zeros, how long.
+        while header := _read(connection, _HEADER_BYTES, deadline):
+            hear(header[0], _read(connection, int.from_bytes(header[-4:], "big"), deadline))
     finally:
         response.close()
     # The end of its output comes a moment before its exit code.
     while (code := client.api.exec_inspect(made)["ExitCode"]) is None:
         time.sleep(min(_ENDED_POLL_S, _left_s(deadline)))
-    return Output(code, *streams)
+    return int(code)
 
 
 def words_of(error: Exception) -> str:
@@ -189,13 +192,16 @@ def words_of(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
-def _read(connection: socket.socket, deadline: float) -> bytes:
+def _read(connection: socket.socket, count: int, deadline: float) -> bytes:
+    """So many bytes; fewer at the end."""
     chunks: list[bytes] = []
-    while True:
+    while count > 0:
         connection.settimeout(_left_s(deadline))
-        if not (chunk := connection.recv(_CHUNK_BYTES)):
-            return b"".join(chunks)
+        if not (chunk := connection.recv(count)):
+            break
         chunks.append(chunk)
+        count -= len(chunk)
+    return b"".join(chunks)
 
 
 def _left_s(deadline: float) -> float:
@@ -203,14 +209,3 @@ def _left_s(deadline: float) -> float:
     if left_s <= 0:
         raise TimeoutError
     return left_s
-
-
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """Standard output and standard error, which come in frames: which of them, three zeros, and how long."""
-    streams: tuple[list[bytes], list[bytes]] = ([], [])
-    at = 0
-    while at < len(raw):
-        begin = at + _HEADER_BYTES
-        at = begin + int.from_bytes(raw[begin - 4 : begin], "big")
-        streams[raw[begin - _HEADER_BYTES] != _STDOUT].append(raw[begin:at])
-    return b"".join(streams[0]), b"".join(streams[1])
