@@ -3,6 +3,7 @@
 from dsm_jepsen.env.clock import Clock as Clock
 from dsm_jepsen.env.control import Capability as Capability
 from dsm_jepsen.env.control import Control as Control
+from dsm_jepsen.env.control import Damage as Damage
 from dsm_jepsen.env.control import Link as Link
 from dsm_jepsen.env.control import ProcessState as ProcessState
 from dsm_jepsen.env.control import Role as Role

@@ -5,7 +5,7 @@ cluster cannot do is missing from ``capabilities``, and a scenario that needs it
 before the run, never run without it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -25,6 +25,8 @@ class Capability(StrEnum):
     PAUSE = "pause"
     CUT = "cut"
     SLOW = "slow"
+    CLOCK = "clock"
+    DISK = "disk"
 
 
 class ProcessState(StrEnum):
@@ -33,6 +35,15 @@ class ProcessState(StrEnum):
     UP = "up"
     PAUSED = "paused"
     DEAD = "dead"
+
+
+class Damage(StrEnum):
+    """What may happen to the newest file of a log."""
+
+    TRUNCATE = "truncate"
+    """It ends in the middle of what was written."""
+    FLIP = "flip"
+    """The bits of one byte in the middle are the other way round."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,6 +66,10 @@ class Control(Protocol):
 
     def capabilities(self) -> frozenset[Capability]:
         """What this cluster can do, probed rather than assumed."""
+        ...
+
+    def reasons(self) -> Mapping[Capability, str]:
+        """Why the capabilities are missing that are."""
         ...
 
     async def kill(self, node: str, role: Role) -> None:
@@ -93,6 +108,31 @@ class Control(Protocol):
         """End what ``slow`` and ``flaky`` began."""
         ...
 
+    async def skew(self, node: str, role: Role, *, offset_ms: int) -> None:
+        """Shift what a process takes for the wall clock, also after a restart; 0 ends it.
+
+        No host's own clock is ever touched.
+
+        Raises:
+            RefusedError: this process reads a clock that cannot be shifted; the message says why.
+        """
+        ...
+
+    async def damage(self, node: str, how: Damage) -> str:
+        """Spoil the newest file of a killed store member's log; what was done is the proof of it.
+
+        Raises:
+            RefusedError: the member runs, or has no log yet.
+        """
+        ...
+
+    async def repair(self, node: str) -> None:
+        """Give a killed store member the disk back that it had before the last ``damage``.
+
+        Whatever it has promised since then is lost: only for one that did not start any more.
+        """
+        ...
+
     async def leader(self) -> str | None:
         """The host whose store member leads now, or ``None``."""
         ...
@@ -103,6 +143,10 @@ class Control(Protocol):
 
     async def delayed(self) -> int:
         """How many packets or messages links have delayed since the last ``slow``: proof of it."""
+        ...
+
+    async def skewed(self, node: str, role: Role) -> int:
+        """How many times a process was told a shifted time since its last ``skew``: proof of it."""
         ...
 
     async def state(self, node: str, role: Role) -> ProcessState:

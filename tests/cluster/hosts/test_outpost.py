@@ -24,7 +24,7 @@ OnHosts = Callable[..., None]
 
 
 async def daemon(outpost: Any, role: Role = STORE, argv: tuple[str, ...] = SLEEP) -> None:
-    await outpost.daemon(role, argv, user="no such user", title="a test")
+    await outpost.daemon(role, argv, user="no such user", title="a test", skewable=True)
 
 
 async def eventually(condition: Callable[[], Any]) -> Any:

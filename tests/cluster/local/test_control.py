@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.control import LocalControl
 from dsm_jepsen.cluster.local.loopback import Loopback
 from dsm_jepsen.env import Role
@@ -43,6 +44,8 @@ def test_the_leader_is_the_running_member_that_leads_in_the_highest_term(
     control = LocalControl(
         list(terms),
         lan=Loopback("a test"),
+        clocks=Clocks(None),
+        disks={},
         processes={(node, Role.STORE): process(states.get(node, "running")) for node in terms},
         members={node: member(term) for node, term in terms.items()},
     )

@@ -26,6 +26,7 @@ from dsm_jepsen.cluster.hosts.host import Fleet, Host, HostError
 from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
+from dsm_jepsen.cluster.skew import IMMUNE
 from dsm_jepsen.env import Capability, Clock, Control, ProcessState, Program, RefusedError, Role, Site, Store
 from dsm_jepsen.env.real import HttpNetwork, RealClock
 
@@ -106,7 +107,11 @@ class HostsCluster:
         self._told: set[str] = set()
         self._links = HostLinks(self._store.ports, kill_stale=kill_stale)
         self._control = HostsControl(
-            self._nodes, links=self._links, outposts=self._outposts, members=self._members
+            self._nodes,
+            links=self._links,
+            outposts=self._outposts,
+            members=self._members,
+            immune=IMMUNE.get(store),
         )
         self._network: HttpNetwork | None = None
         self._beating: list[asyncio.Task[None]] = []
@@ -176,7 +181,7 @@ class HostsCluster:
         try:
             self._take(await self._fleet.open(self._run))
             await all_of(self._look_at(node) for node in self._nodes)
-            self._control.cannot(await self._links.open(self._outposts))
+            self._control.cannot({**await self._links.open(self._outposts), **await self._try_clocks()})
         except BaseException:
             await self.stop()
             raise
@@ -239,6 +244,11 @@ class HostsCluster:
             self._log(f"{node}: removed what the killed run {run} had left")
         self._found[node] = await self._store.find(outpost)
 
+    async def _try_clocks(self) -> Mapping[Capability, str]:
+        said = await asyncio.gather(*(outpost.find_library() for outpost in self._outposts.values()))
+        why = next(filter(None, said), None)
+        return {} if why is None else {Capability.CLOCK: why}
+
     async def _start(self, program: Program | None) -> None:
         listening = () if program is None else self._nodes
         self._network = HttpNetwork(
@@ -266,7 +276,13 @@ class HostsCluster:
             "mkdir -p data && chmod 700 data || exit\n"
             f"if id {name} >/dev/null 2>&1; then chown -R {name} data; fi",
         )
-        await outpost.daemon(Role.STORE, self._members[node].argv, user=user, title=self._store.name)
+        await outpost.daemon(
+            Role.STORE,
+            self._members[node].argv,
+            user=user,
+            title=self._store.name,
+            skewable=self._store.name not in IMMUNE,
+        )
         self._running.add(Role.STORE)
 
     async def _start_program(self, program: Program, node: str) -> None:
@@ -280,7 +296,7 @@ class HostsCluster:
             *self._node_options,
         ]
         user = self._users.get(Role.NODE, "root")
-        await self._outposts[node].daemon(Role.NODE, argv, user=user, title="the node program")
+        await self._outposts[node].daemon(Role.NODE, argv, user=user, title="the node program", skewable=True)
         self._running.add(Role.NODE)
 
     async def _wait_up(self, role: Role, up: Callable[[str], Awaitable[bool]]) -> None:

@@ -1,13 +1,15 @@
 """What a nemesis may do to a cluster of hosts: signals to daemons, and rules for packets."""
 
 import asyncio
+import shlex
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsm_jepsen.cluster._base import ClusterError
 from dsm_jepsen.cluster.hosts.links import HostLinks
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.members import Member
-from dsm_jepsen.env import Capability, Link, ProcessState, RefusedError, Role
+from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
 
 Place = tuple[str, Role]
 
@@ -22,6 +24,7 @@ class HostsControl:
         links: those between the hosts.
         outposts: by host; the cluster fills it.
         members: the store's, by host; the cluster fills it.
+        immune: why the members' clocks cannot be skewed; ``None``: they can.
     """
 
     def __init__(
@@ -31,11 +34,13 @@ class HostsControl:
         links: HostLinks,
         outposts: Mapping[str, Outpost],
         members: Mapping[str, Member],
+        immune: str | None,
     ) -> None:
         self._nodes = tuple(nodes)
         self._links = links
         self._outposts = outposts
         self._members = members
+        self._immune = immune
         self._reasons: Mapping[Capability, str] = {}
         self._still: dict[Place, ProcessState] = {}
         self._undone: dict[str, str] = {}
@@ -127,6 +132,39 @@ class HostsControl:
         self._check()
         await self._links.fast()
 
+    async def skew(self, node: str, role: Role, *, offset_ms: int) -> None:
+        """Shift what a process takes for the wall clock.
+
+        Raises:
+            RefusedError: it does not read the clock by libc, or no library can be preloaded there.
+        """
+        self._check(Capability.CLOCK)
+        if role is Role.STORE and self._immune is not None:
+            raise RefusedError(self._immune)
+        told = "".join(f"\\{byte:03o}" for byte in struct.pack("<qq", offset_ms * 1_000_000, 0))
+        await self._outpost(node).verb("skew", role, told, step=f"skewing the {role}'s clock")
+
+    async def skewed(self, node: str, role: Role) -> int:
+        """How many times libc told a process a shifted time since the last ``skew``."""
+        said = await self._outpost(node).verb("clock", role, step="reading a clock", allowed=(0, 1))
+        return int((said.out.split() or ["0"])[-1])
+
+    async def damage(self, node: str, how: Damage) -> str:
+        """Spoil the newest file of a killed member's log.
+
+        Raises:
+            RefusedError: the member runs, or has no log yet.
+        """
+        return await self._disk(node, how, step="damaging the log")
+
+    async def repair(self, node: str) -> None:
+        """Give a killed member the folder back that it had before ``damage``.
+
+        Raises:
+            RefusedError: the member runs, or was never damaged.
+        """
+        await self._disk(node, "repair", step="repairing the log")
+
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
         self._check()
@@ -156,6 +194,17 @@ class HostsControl:
         finally:
             self.verbs += 1
 
+    async def _disk(self, node: str, what: str, *, step: str) -> str:
+        self._check(Capability.DISK)
+        if await self.state(node, Role.STORE) is not ProcessState.DEAD:
+            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
+        folder = shlex.quote(self._outpost(node).folder)
+        script = f"cd {folder} && python3 damage.py {what} data"
+        said = await self._outpost(node).sh(step, script, allowed=(0, 1))
+        if said.code != 0:
+            raise RefusedError(f"{node}: {said.err.strip()}")
+        return said.out.strip()
+
     def _forget(self, node: str, role: Role, done: ProcessState) -> None:
         if self._still.get((node, role)) is done:
             del self._still[node, role]
@@ -168,7 +217,7 @@ class HostsControl:
 
     def _check(self, capability: Capability | None = None) -> None:
         if capability is not None and capability in self._reasons:
-            raise RefusedError(f"these hosts cannot {capability} links: {self._reasons[capability]}")
+            raise RefusedError(f"these hosts cannot do {capability}: {self._reasons[capability]}")
         for node, since in self._undone.items():
             raise ClusterError(
                 f"{node} heard nothing from the harness for too long, and undid the faults by itself "

@@ -8,8 +8,10 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dsm_jepsen.cluster import damage
 from dsm_jepsen.cluster.hosts.host import Answer, Host, HostError
 from dsm_jepsen.cluster.hosts.rules import MARK, QUEUE
+from dsm_jepsen.cluster.skew import SOURCE, UNSKEWED, environment
 from dsm_jepsen.env import ProcessState, RefusedError, Role
 
 _HERE = Path(__file__).parent
@@ -32,6 +34,7 @@ class Outpost:
         self.folder = folder
         self._silence_s = silence_s
         self._made = False
+        self._library: str | None = None
         self._beats = itertools.count()
         # An SSH server refuses more than some ten sessions at once.
         self._at_once = asyncio.Semaphore(_COMMANDS_MAX)
@@ -48,8 +51,8 @@ class Outpost:
         self._made = True
         settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\n"
         await self.host.put(f"{self.folder}/settings", settings.encode())
-        for name in ("on_host.sh", "delayer.py"):
-            await self.host.put(f"{self.folder}/{name}", (_HERE / name).read_bytes())
+        for file in (_HERE / "on_host.sh", _HERE / "delayer.py", Path(damage.__file__), SOURCE):
+            await self.host.put(f"{self.folder}/{file.name}", file.read_bytes())
         await self.put("delayer.command", f"exec python3 delayer.py {QUEUE}\n")
         await self.beat()
         said = (await self.verb("others", step="looking for other runs")).out.splitlines()
@@ -107,7 +110,13 @@ class Outpost:
         script = shlex.quote(f"{self.folder}/on_host.sh")
         await self.sh(step, f"[ ! -e {script} ] || sh {script} {word}")
 
-    async def daemon(self, role: Role, argv: Sequence[str], *, user: str, title: str) -> None:
+    async def find_library(self) -> str | None:
+        """Have the host find, or compile, the library that skews clocks; why not, if it cannot."""
+        said = await self.verb("library", step="making the library that skews clocks", allowed=range(256))
+        self._library = said.out.strip() if said.code == 0 else None
+        return None if self._library else f"{self.host.name} says {' '.join(said.err.split())[:200]!r}"
+
+    async def daemon(self, role: Role, argv: Sequence[str], *, user: str, title: str, skewable: bool) -> None:
         """Start the daemon of this role, with an environment of its own.
 
         Args:
@@ -115,12 +124,21 @@ class Outpost:
             argv: the program and its arguments.
             user: whom it runs as, where the host has this user; else as root.
             title: what it is called in messages.
+            skewable: whether its clock can be skewed, if the library was found.
         """
+        clock = ""
+        if skewable and self._library is not None:
+            file = f"{self.folder}/{role}.clock"
+            await self.put(f"{role}.clock", "\0" * len(UNSKEWED))
+            name, path = shlex.quote(user), shlex.quote(file)
+            await self.sh("giving it its clock", f"! id {name} >/dev/null 2>&1 || chown {name} {path}")
+            words = (f"{name}={value}" for name, value in environment(self._library, file).items())
+            clock = shlex.join(words)
         # Debian's etcd refuses some processors unless this is set, which is for who made the host to do.
         arm = "${ETCD_UNSUPPORTED_ARCH:+ETCD_UNSUPPORTED_ARCH=$ETCD_UNSUPPORTED_ARCH}"
-        environment = f'env -i PATH="$PATH" PYTHONUNBUFFERED=1 {arm}'
+        isolated = f'env -i PATH="$PATH" PYTHONUNBUFFERED=1 {clock} {arm}'
         await self.put(
-            f"{role}.command", f"unprivileged {shlex.quote(user)} {environment} {shlex.join(argv)}\n"
+            f"{role}.command", f"unprivileged {shlex.quote(user)} {isolated} {shlex.join(argv)}\n"
         )
         await self.verb("start", role, step=f"starting {title}")
 

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
+from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.control import LocalControl
 from dsm_jepsen.cluster.local.etcd import Etcd
 from dsm_jepsen.cluster.local.leftovers import RunFolder, clean_leftovers
 from dsm_jepsen.cluster.local.networks import choose_lan
 from dsm_jepsen.cluster.local.processes import Process, end
 from dsm_jepsen.cluster.local.zookeeper import ZooKeeper
+from dsm_jepsen.cluster.skew import IMMUNE
 from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, Store
 from dsm_jepsen.env.real import HttpNetwork, RealClock
 
@@ -92,8 +94,15 @@ class LocalCluster:
         self._processes: dict[tuple[str, Role], Process] = {}
         self._members: dict[str, Member] = {}
         self._lan = choose_lan(network, self._nodes, kill_stale=kill_stale)
+        self._clocks = Clocks(IMMUNE.get(store))
+        self._disks: dict[str, Path] = {}
         self._control = LocalControl(
-            self._nodes, lan=self._lan, processes=self._processes, members=self._members
+            self._nodes,
+            lan=self._lan,
+            clocks=self._clocks,
+            disks=self._disks,
+            processes=self._processes,
+            members=self._members,
         )
         self._network: HttpNetwork | None = None
         self._undo = AsyncExitStack()
@@ -158,6 +167,8 @@ class LocalCluster:
         finally:
             self._processes.clear()
             self._members.clear()
+            self._disks.clear()
+            self._clocks.clear()
             self._network = None
 
     async def _start(self, program: Program | None) -> None:
@@ -170,6 +181,7 @@ class LocalCluster:
                 self._nodes, data=folder.data, reserve=lambda node: self._lan.reserve((node, Role.STORE))
             )
         )
+        self._disks.update({node: folder.data / node for node in self._nodes})
         for member in self._members.values():
             self._undo.push_async_callback(member.close)
         listening = () if program is None else self._nodes
@@ -228,7 +240,7 @@ class LocalCluster:
             processes[node] = self._processes[node, role] = Process(
                 title=f"{node} {name}",
                 argv=(*self._lan.prefix((node, role)), *argv[node]),
-                env=env,
+                env={**env, **self._clocks.place((node, role), folder.data.parent)},
                 log=logs / f"{name}.log",
                 started=folder.note,
                 exited=self._log,

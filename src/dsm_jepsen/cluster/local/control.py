@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsm_jepsen.cluster import damage
+from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.lan import Lan
 from dsm_jepsen.cluster.local.processes import Process
-from dsm_jepsen.env import Capability, Link, ProcessState, RefusedError, Role
+from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
 
 if TYPE_CHECKING:
     from dsm_jepsen.cluster.members import Member
@@ -18,6 +21,8 @@ class LocalControl:
     Args:
         nodes: the hosts' names.
         lan: the network.
+        clocks: the processes' own.
+        disks: the members' folders, by host; the cluster fills it.
         processes: those that were started, by host and role; the cluster fills it.
         members: the store's members, by host; the cluster fills it.
     """
@@ -27,11 +32,15 @@ class LocalControl:
         nodes: Sequence[str],
         *,
         lan: Lan,
+        clocks: Clocks,
+        disks: Mapping[str, Path],
         processes: Mapping[tuple[str, Role], Process],
         members: Mapping[str, "Member"],
     ) -> None:
         self._nodes = tuple(nodes)
         self._lan = lan
+        self._clocks = clocks
+        self._disks = disks
         self._processes = processes
         self._members = members
 
@@ -42,7 +51,13 @@ class LocalControl:
 
     def capabilities(self) -> frozenset[Capability]:
         """What this cluster can do."""
-        return frozenset({Capability.KILL, Capability.PAUSE}) | self._lan.capabilities
+        return frozenset(Capability) - self.reasons().keys()
+
+    def reasons(self) -> Mapping[Capability, str]:
+        """What its network cannot do, and whether clocks cannot be skewed."""
+        of_links = {Capability.CUT, Capability.SLOW} - self._lan.capabilities
+        reasons = dict.fromkeys(sorted(of_links), f"its network is {self._lan.about}")
+        return reasons | ({} if self._clocks.because is None else {Capability.CLOCK: self._clocks.because})
 
     async def kill(self, node: str, role: Role) -> None:
         """Send SIGKILL, and wait until the process is gone."""
@@ -94,6 +109,40 @@ class LocalControl:
         """End what ``slow`` and ``flaky`` began."""
         await self._lan.fast()
 
+    async def skew(self, node: str, role: Role, *, offset_ms: int) -> None:
+        """Shift what a process takes for the wall clock.
+
+        Raises:
+            RefusedError: it does not read the clock by libc, or no library can be preloaded here.
+        """
+        self._clocks.skew((node, role), offset_ms)
+
+    async def skewed(self, node: str, role: Role) -> int:
+        """How many times libc told a process a shifted time since the last ``skew``."""
+        return self._clocks.told((node, role))
+
+    async def damage(self, node: str, how: Damage) -> str:
+        """Spoil the newest file of a killed member's log.
+
+        Raises:
+            RefusedError: the member runs, or has no log yet.
+        """
+        try:
+            return damage.damage(self._disk(node), how)
+        except LookupError as error:
+            raise RefusedError(f"{node}: {error}") from error
+
+    async def repair(self, node: str) -> None:
+        """Give a killed member the folder back that it had before ``damage``.
+
+        Raises:
+            RefusedError: the member runs, or was never damaged.
+        """
+        try:
+            damage.repair(self._disk(node))
+        except LookupError as error:
+            raise RefusedError(f"{node}: {error}") from error
+
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
         return await self._lan.dropped()
@@ -116,6 +165,11 @@ class LocalControl:
     def _can_answer(self, node: str) -> bool:
         process = self._processes[node, Role.STORE]
         return process.running and not process.paused
+
+    def _disk(self, node: str) -> Path:
+        if self._process(node, Role.STORE).running:
+            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
+        return self._disks[node]
 
     def _process(self, node: str, role: Role) -> Process:
         try:

@@ -75,7 +75,7 @@ class SimCluster:
         self._links = Links(rng.fork("links"))
         self._store = make_store(self.loop, self._links, rng.fork("store"), self.nodes, promises)
         self._wires = Wires(self.loop, self._links)
-        self._nodes = Nodes(self._wires, self.clock, rng.fork("node"), self.connect)
+        self._nodes = Nodes(self._wires, self.nodes, rng.fork("node"), self.connect)
         self.logs = self._nodes.logs
         self.control = SimControl(self._links, self._store, self._nodes)
 

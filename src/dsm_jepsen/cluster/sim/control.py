@@ -1,13 +1,15 @@
 """A nemesis' hands on the simulated cluster; see ``env.Control``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dsm_jepsen.cluster.sim.links import Links
 from dsm_jepsen.cluster.sim.nodes import Nodes
 from dsm_jepsen.cluster.sim.store import SimStore
-from dsm_jepsen.env import Capability, Link, ProcessState, Role
+from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
 
 HEARTBEAT_US = 100_000
+
+_NO_DISKS = "the simulated store has one log, and no disks whose files could lose a part of it"
 
 
 class SimControl:
@@ -28,8 +30,12 @@ class SimControl:
         return tuple(self._store.members)
 
     def capabilities(self) -> frozenset[Capability]:
-        """All there are."""
-        return frozenset(Capability)
+        """All but damage to disks."""
+        return frozenset(Capability) - self.reasons().keys()
+
+    def reasons(self) -> Mapping[Capability, str]:
+        """Why there is no damage to disks."""
+        return {Capability.DISK: _NO_DISKS}
 
     async def kill(self, node: str, role: Role) -> None:
         """End a process at once; nothing of it runs again, not even a ``finally``."""
@@ -85,6 +91,36 @@ class SimControl:
         self._links.fast()
         self._store.review()
 
+    async def skew(self, node: str, role: Role, *, offset_ms: int) -> None:
+        """Shift a program's wall clock.
+
+        Axiom: *a program looks at its clock* all the time, if only to date its answers and its log. What its
+        own code asks is counted, and so is one look when the clock is shifted.
+
+        Raises:
+            RefusedError: it is a member of the store; what it decides it decides without a wall clock.
+            ValueError: an unknown host.
+        """
+        self._known(node)
+        if role is Role.STORE:
+            raise RefusedError("the simulated store has no wall clock that could be skewed")
+        clock = self._nodes.clocks[node]
+        clock.offset_ms, clock.told = offset_ms, 0
+        if await self.state(node, role) is ProcessState.UP:
+            clock.wall_ns()
+
+    async def damage(self, node: str, how: Damage) -> str:
+        """Refuse; so does ``repair``.
+
+        Raises:
+            RefusedError: always.
+        """
+        raise RefusedError(_NO_DISKS)
+
+    async def repair(self, node: str) -> None:
+        """Refuse."""
+        raise RefusedError(_NO_DISKS)
+
     async def leader(self) -> str | None:
         """The host whose store member leads a majority now, or ``None``."""
         return self._store.leader
@@ -96,6 +132,11 @@ class SimControl:
     async def delayed(self) -> int:
         """How many messages slow links delayed since the last ``slow``."""
         return self._links.delayed
+
+    async def skewed(self, node: str, role: Role) -> int:
+        """How many times a program was told a shifted time since the last ``skew``."""
+        self._known(node)
+        return self._nodes.clocks[node].told if role is Role.NODE else 0
 
     async def state(self, node: str, role: Role) -> ProcessState:
         """What has become of a process; a node whose program ended, or never ran, is dead."""

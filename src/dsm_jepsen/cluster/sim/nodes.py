@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
 
@@ -22,7 +22,7 @@ _NOT_THE_PROGRAM = (PurePath(asyncio.__file__).parent, PurePath(__file__).parent
 
 
 class SimClock:
-    """Virtual time, the same on all hosts; see ``env.Clock``."""
+    """Virtual time, true on all hosts; see ``env.Clock``."""
 
     def __init__(self, loop: SimLoop) -> None:
         self._loop = loop
@@ -36,22 +36,42 @@ class SimClock:
         return EPOCH_NS + self._loop.now_us * 1_000
 
 
+class HostClock(SimClock):
+    """Virtual time as the program of one host is told it.
+
+    Attributes:
+        offset_ms: what is added to the wall clock.
+        told: how many times somebody was told a wall time that was shifted.
+    """
+
+    def __init__(self, loop: SimLoop) -> None:
+        super().__init__(loop)
+        self.offset_ms = 0
+        self.told = 0
+
+    def wall_ns(self) -> int:
+        """Nanoseconds since 1970, shifted."""
+        self.told += self.offset_ms != 0
+        return super().wall_ns() + self.offset_ms * 1_000_000
+
+
 class Nodes:
     """The node processes of all hosts.
 
     Attributes:
         program: what they run; ``None`` as long as there is no node.
+        clocks: what each host's program reads.
         logs: lines by host, the harness' own under ``ctl``.
     """
 
     def __init__(
-        self, wires: Wires, clock: SimClock, rng: Rng, connect: Callable[[Process, str], Store]
+        self, wires: Wires, hosts: Iterable[str], rng: Rng, connect: Callable[[Process, str], Store]
     ) -> None:
         self.program: Program | None = None
         self.logs: dict[str, list[str]] = {}
         self._wires = wires
         self._loop = wires.loop
-        self._clock = clock
+        self.clocks = {host: HostClock(self._loop) for host in hosts}
         self._rng = rng
         self._connect = connect
         self._processes: dict[str, Process] = {}
@@ -68,7 +88,7 @@ class Nodes:
         self._wires.listen(process)
         env = Env(
             node=host,
-            clock=self._clock,
+            clock=self.clocks[host],
             rng=self._rng.fork(f"{host}/{start}"),
             store=self._connect(process, host),
             network=SimNetwork(self._wires, process),
