@@ -10,6 +10,7 @@ from typing import Any
 import rich_click as click
 
 from dsm_jepsen import __version__
+from dsm_jepsen.cli._machines import machine_options, take_machines
 from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.dsm.ensemble import VARIANTS
@@ -27,6 +28,8 @@ _WHERE = {
     Capability.PAUSE: "on every cluster",
     Capability.CUT: "simulated, and local in network namespaces",
     Capability.SLOW: "simulated, and local in network namespaces",
+    Capability.CLOCK: "on every cluster; members of the store only of a real ZooKeeper",
+    Capability.DISK: "on real stores",
 }
 """Which clusters have a capability; a run finds out for certain, before it starts anything."""
 
@@ -98,6 +101,7 @@ _etcd_client = click.option(
     show_default=True,
     help="The runs folder.",
 )
+@machine_options
 @_debug
 def run_scenario(
     scenario: str,
@@ -115,10 +119,12 @@ def run_scenario(
     if options["cluster"] == "local" and options["network"] != "loopback":
         _become_root()
     settings = ({"leader": leader} if leader else {}) | ({"timing": "paper"} if paper_timing else {})
+    said = {**options, "leader": leader, "paper_timing": paper_timing}
+    machines = take_machines(options)
     first = secrets.randbelow(1_000_000) if seed is None else seed
     for number in range(first, first + test_count):
-        command = _command(scenario, number, {**options, "leader": leader, "paper_timing": paper_timing})
-        asked = Options(seed=number, command=command, settings=settings, **options)
+        command = _command(scenario, number, said)
+        asked = Options(seed=number, command=command, settings=settings, machines=machines, **options)
         if test_count > 1 and asked.cluster == "simulated":
             simulated = simulate(
                 chosen,

@@ -7,6 +7,7 @@ from dsm_jepsen.scenarios._base import Workload as Workload
 from dsm_jepsen.scenarios._base import find_scenario as find_scenario
 from dsm_jepsen.scenarios._base import scenarios as scenarios
 from dsm_jepsen.scenarios._file import open_scenario as open_scenario
+from dsm_jepsen.scenarios._machines import Machines as Machines
 from dsm_jepsen.scenarios.runner import Options as Options
 from dsm_jepsen.scenarios.runner import Result as Result
 from dsm_jepsen.scenarios.runner import judge as judge

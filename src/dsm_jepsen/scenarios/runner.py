@@ -6,35 +6,34 @@ folders and progress around it, and knows the real clusters.
 
 import asyncio
 import platform
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dsm_jepsen import __version__
 from dsm_jepsen.checkers import Verdict, check_all, worst
 from dsm_jepsen.cluster import Cluster
-from dsm_jepsen.cluster.hosts import Fleet, HostsCluster
+from dsm_jepsen.cluster.hosts import Fleet, HostsCluster, prepared
 from dsm_jepsen.cluster.sim import LIES, SimCluster
-from dsm_jepsen.env import Clock, Store
+from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
 from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, unknown
 from dsm_jepsen.scenarios._file import open_scenario
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
+from dsm_jepsen.scenarios._machines import Machines
 from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible
 
-CLUSTERS = ("simulated", "local", "docker")
+CLUSTERS = ("simulated", "local", "docker", "ssh")
 
 STORES = ("etcd", "zookeeper")
 
 ETCD_CLIENTS = ("aetcd", "etcd3")
-
-Opener = Callable[[str], Awaitable[Store]]
-"""Opens a connection to the store's member with this URL."""
 
 NETWORKS = ("auto", "namespaces", "loopback")
 
@@ -54,6 +53,7 @@ class Options:
         zookeeper_home: an unpacked ZooKeeper, where it is not Debian's package.
         network: of ``NETWORKS``: where a local cluster's processes live; ``auto``: namespaces if possible.
         keep_stale_connections: whether the local cluster leaves the connections that crossed a cut to TCP.
+        machines: those of the cluster ``ssh``.
         out: the runs folder.
         command: the command line that repeats the run.
     """
@@ -68,6 +68,7 @@ class Options:
     zookeeper_home: Path | None = None
     network: str = "auto"
     keep_stale_connections: bool = False
+    machines: Machines | None = None
     out: Path = Path("store")
     command: str = ""
 
@@ -205,15 +206,20 @@ def _check(scenario: Scenario, options: Options) -> None:
     only = {
         "--network": (options.network != "auto", ("local",)),
         "--zookeeper-home": (options.zookeeper_home is not None, ("local",)),
-        "--keep-stale-connections": (options.keep_stale_connections, ("local", "docker")),
-        f"--etcd-client {options.etcd_client}": (options.etcd_client != "aetcd", ("simulated", "local")),
+        "--keep-stale-connections": (options.keep_stale_connections, ("local", "docker", "ssh")),
+        f"--etcd-client {options.etcd_client}": (
+            options.etcd_client != "aetcd",
+            ("simulated", "local", "ssh"),
+        ),
     }
     for option, (chosen, clusters) in only.items():
         if chosen and options.cluster not in clusters:
             raise ScenarioError(
-                f"{option} is for a {' or '.join(clusters)} cluster, not the {options.cluster} one: leave it out, "
-                f"or say --cluster {clusters[-1]}"
+                f"{option} is for a {' or '.join(clusters)} cluster, not the {options.cluster} one: leave it "
+                f"out, or say --cluster {clusters[-1]}"
             )
+    if (options.cluster == "ssh") != (options.machines is not None):
+        raise ScenarioError("the ssh cluster, and no other, needs the machines: say both or none")
     if options.lie is None:
         return
     if options.cluster != "simulated":
@@ -259,8 +265,16 @@ def _open_cluster(options: Options, folder: Path, say: Callable[[str], None]) ->
 
     opener = partial(open_store, client=options.etcd_client)
     if options.cluster == "docker":
-        with _hosts(_containers(say), options, folder, opener) as hosts:
-            yield hosts
+        cluster = HostsCluster(
+            _containers(say),
+            run_folder=folder,
+            open_store=opener,
+            store=options.store,
+            kill_stale=not options.keep_stale_connections,
+            node_options=("--etcd-client", options.etcd_client),
+        )
+        with prepared(cluster):
+            yield cluster
         return
     from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415
 
@@ -279,24 +293,6 @@ def _containers(say: Callable[[str], None]) -> Fleet:
     from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - needs an extra
 
     return DockerFleet(image=ready_image(say))
-
-
-@contextmanager
-def _hosts(fleet: Fleet, options: Options, folder: Path, opener: Opener) -> Iterator[Cluster]:
-    """A cluster of hosts that were reached and tried, so that it is known what they can do."""
-    cluster = HostsCluster(
-        fleet,
-        run_folder=folder,
-        open_store=opener,
-        store=options.store,
-        kill_stale=not options.keep_stale_connections,
-        node_options=("--etcd-client", options.etcd_client),
-    )
-    asyncio.run(cluster.prepare())
-    try:
-        yield cluster
-    finally:
-        asyncio.run(cluster.stop())
 
 
 @contextmanager

@@ -1,0 +1,64 @@
+"""Machines over SSH for a run: what was asked for on the command line, made into a fleet."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsm_jepsen.cluster.hosts import Fleet
+from dsm_jepsen.env import RefusedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """Which machines, and how to get in.
+
+    Attributes:
+        nodes_file: lists them.
+        username: who logs in where the file names nobody; ``None``: the user who runs this.
+        ssh_private_key: a file; ``None``: what the agent or ``~/.ssh`` has.
+        known_hosts: the file of known host keys.
+        insecure_host_keys: do not check them.
+        install: install on the machines what they lack.
+        sudo_password: for users who are not root; ``None``: the environment's, if any.
+    """
+
+    nodes_file: Path
+    username: str | None = None
+    ssh_private_key: Path | None = None
+    known_hosts: Path = Path("~/.ssh/known_hosts")
+    insecure_host_keys: bool = False
+    install: bool = False
+    sudo_password: str | None = field(default=None, repr=False)
+
+    def fleet(self, *, store: str, etcd_client: str) -> tuple[Fleet, Sequence[str], Sequence[str]]:
+        """The fleet, the names of its nodes, and what runs ``dsm-jepsen`` there.
+
+        Args:
+            store: what the machines must be able to run.
+            etcd_client: the nodes' client library.
+
+        Raises:
+            RefusedError: the file is malformed, or paramiko is not installed.
+        """
+        try:
+            from dsm_jepsen.cluster import ssh  # noqa: PLC0415 - needs an extra
+        except ModuleNotFoundError as error:
+            raise RefusedError(
+                f"machines over SSH need the module {error.name!r}, which is not installed: "
+                "pip install 'dsm-jepsen[ssh]'"
+            ) from error
+        targets = ssh.read_nodes_file(self.nodes_file)
+        login = ssh.Login(
+            user=self.username,
+            key=self.ssh_private_key,
+            known_hosts=None if self.insecure_host_keys else self.known_hosts.expanduser(),
+            sudo_password=self.sudo_password or os.environ.get(ssh.SUDO_PASSWORD),
+        )
+        fleet = ssh.SshFleet(
+            targets,
+            login=login,
+            requirements=ssh.Requirements(store=store, etcd_client=etcd_client),
+            install=self.install,
+        )
+        return fleet, tuple(targets), ssh.COMMAND
