@@ -11,19 +11,20 @@ from dsm_jepsen.env import Capability, Control, DefiniteError, Link, Role
 from dsm_jepsen.nemesis import NEMESES, Outcome
 from dsm_jepsen.nemesis._base import Report
 
-ALL = sorted(NEMESES)
+ALL = sorted(name for name in NEMESES if Capability.DISK not in NEMESES[name].needs)
+"""All that the simulated cluster can do."""
 LEADERS = [name for name in ALL if "leader" in name]
 DRAWING = [
     name
     for name in ALL
-    if name not in {"crash-all", "crash-everything", "slow-links", "flaky-links", *LEADERS}
+    if name not in {"clock-skew", "crash-all", "crash-everything", "slow-links", "flaky-links", *LEADERS}
 ]
 SHAPED = {"bridge", "majorities-ring"}
 """Faults whose report names hosts that it does not hit."""
 
 WhoWorks = Mapping[str, tuple[set[int], set[int]]]
 
-VERBS = {"kill", "pause", "cut", "slow", "flaky"}
+VERBS = {"kill", "pause", "cut", "slow", "flaky", "skew"}
 
 every_nemesis = pytest.mark.parametrize("name", ALL)
 
@@ -32,7 +33,7 @@ every_nemesis = pytest.mark.parametrize("name", ALL)
 async def test_start_says_that_it_acts_and_by_what_evidence(name: str, ward: Any) -> None:
     started = await NEMESES[name]().start(ward.control, ward.rng)
     assert started["outcome"] == Outcome.INSTALLED
-    counted = started.get("dropped") or started.get("delayed")
+    counted = started.get("dropped") or started.get("delayed") or any(started.get("told", {}).values())
     assert counted or set(started["processes"].values()) <= {"dead", "paused"}
     assert started["nodes"]
 
@@ -127,7 +128,7 @@ class Blind:
         self._acted = False
 
     def __getattr__(self, verb: str) -> Any:
-        if self._acted and verb in {"state", "dropped", "delayed", "leader"}:
+        if self._acted and verb in {"state", "dropped", "delayed", "skewed", "leader"}:
             raise DefiniteError("blind", verb)
         self._acted = self._acted or verb in VERBS
         return getattr(self._control, verb)
@@ -210,7 +211,7 @@ async def test_wanted_hosts_are_the_targets(name: str, ward: Any) -> None:
 
 
 def test_it_is_written_down_for_every_nemesis_who_works(who_works: WhoWorks) -> None:
-    assert sorted(who_works) == ALL
+    assert sorted(who_works) == sorted(NEMESES)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -372,3 +373,27 @@ async def test_a_session_that_expired_has_lost_its_keys_until_the_node_joins_aga
         await nemesis.stop(ward.control)
         await ward.until_all_works()
         assert (during, await members()) == (4, 5)
+
+
+async def test_clocks_that_nobody_asks_are_skewed_without_being_seen(ward: Any) -> None:
+    for node in ward.cluster.nodes:
+        await ward.control.pause(node, Role.NODE)
+    started = await NEMESES["clock-skew"]().start(ward.control, ward.rng)
+    assert started["outcome"] == Outcome.INDETERMINATE
+    assert set(started["told"].values()) == {0}
+
+
+async def test_a_process_whose_clock_cannot_be_skewed_is_spared_with_the_reason(ward: Any) -> None:
+    started = await NEMESES["clock-skew"]().start(ward.control, ward.rng)
+    assert started["spared"] == {"store": "the simulated store has no wall clock that could be skewed"}
+    assert set(started["told"]) == {f"{node}/node" for node in ward.cluster.nodes}
+
+
+async def test_a_log_is_not_spoiled_if_the_store_would_have_no_majority_left(ward: Any) -> None:
+    await ward.control.kill("n2", Role.STORE)
+    skipped = await NEMESES["corrupt-log"]().start(ward.control, ward.rng, ("n3", "n4"))
+    assert skipped == {
+        "outcome": "skipped",
+        "nodes": [],
+        "why": "n3, n4, n2 are no minority: data would be lost for good",
+    }

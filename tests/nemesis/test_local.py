@@ -10,13 +10,15 @@ from dsm_jepsen.env import Capability
 from dsm_jepsen.nemesis import NEMESES, Outcome
 
 SHAPED = {"bridge", "majorities-ring"}
+FATED = {"corrupt-log"}
+"""Faults whose victims may come back by themselves."""
 
 OF_PROCESSES = {Capability.KILL, Capability.PAUSE}
 
 
 def row(name: str) -> Any:
     marks = [pytest.mark.etcd, pytest.mark.slow]
-    of_links = NEMESES[name].needs - OF_PROCESSES
+    of_links = NEMESES[name].needs & {Capability.CUT, Capability.SLOW}
     return pytest.param(name, marks=[*marks, pytest.mark.namespaces] if of_links else marks)
 
 
@@ -33,7 +35,7 @@ async def test_it_acts_as_it_says_and_stop_undoes_it(
     try:
         started = await nemesis.start(control, local_ward.rng)
         assert started["outcome"] == Outcome.INSTALLED
-        if name not in SHAPED:
+        if name not in SHAPED | FATED:
             hit = set(started["nodes"])
             nodes, stores = (everybody if of == {5} else everybody - hit for of in who_works[name])
             await local_ward.until(nodes, stores)

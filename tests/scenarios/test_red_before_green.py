@@ -21,6 +21,7 @@ TABLE = [
     ("agreement", "concurrent-variables", {}, {"variant": "losers-action"}),
     ("convergence", "mixed-events", {}, {"variant": "replay-events"}),
     ("convergence", "partition-half", {}, {"variant": "stale-healthy"}),
+    ("convergence", "clock-skew", {}, {"variant": "wall-clock-freshness"}),
     ("monotonic-reads", "crash-all", {}, {"variant": "clean-state"}),
     ("single-winner", "parallel-events", {}, {"variant": "not-idempotent"}),
     ("single-winner", "parallel-events", {}, {"variant": "silent-losers"}),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from dsm_jepsen.env import Capability, RefusedError
 from dsm_jepsen.history import History, jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
 from dsm_jepsen.scenarios.runner import STORES
@@ -16,9 +17,13 @@ from dsm_jepsen.scenarios.runner import STORES
 SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "4"))
 """How many seeds each scenario is tried with; CI takes more."""
 
+SIMULATED = [name for name, scenario in scenarios().items() if Capability.DISK not in scenario.needs()]
+"""Scenarios that the simulated cluster can run."""
+
 RUNS = [
     pytest.param(name, store, settings, id="-".join((name, store, *settings.values())))
     for name, scenario in scenarios().items()
+    if name in SIMULATED
     for store in STORES
     for settings in [{"leader": side} for side in scenario.settings.get("leader", ())] or [{}]
 ]
@@ -60,6 +65,12 @@ def test_mixed_events_makes_two_hundred_commits_while_nodes_come_and_go() -> Non
     assert sum(op.type == "ok" and op.f == "event" for op in history) >= 200
     assert {op.f for op in history if op.type == "ok"} == {"event", "read", "read-strong", "join", "leave"}
     assert any(op.f == "start-kill-node" and op.value for op in history)
+
+
+def test_a_scenario_whose_fault_the_simulated_cluster_cannot_do_is_refused_with_the_reason() -> None:
+    words = r"needs the fault corrupt-log, and .* cannot spoil disks here: the simulated store has one log"
+    with pytest.raises(RefusedError, match=words):
+        simulate(find_scenario("damaged-log"), seed=1)
 
 
 @pytest.mark.parametrize("name", ["kill-during-commit", "stop-start"])
@@ -114,7 +125,7 @@ def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
     assert again.verdicts[checker] == verdict
 
 
-@pytest.mark.parametrize("name", scenarios())
+@pytest.mark.parametrize("name", SIMULATED)
 def test_one_seed_gives_one_history_whatever_the_hash_seed(name: str) -> None:
     program = (
         "import sys, hashlib\n"

@@ -27,13 +27,13 @@ def damage(folder: Path, how: str) -> str:
     Raises:
         LookupError: nothing was written to a log yet.
     """
+    copy = _copy_of(folder)
+    shutil.rmtree(copy, ignore_errors=True)
     files = sorted((file for log in _LOGS for file in folder.glob(log)), key=_number)
     written = {file: _written(file) for file in files}
     newest = next((file for file in reversed(files) if written[file]), None)
     if newest is None:
         raise LookupError(f"no log has been written in {folder} yet")
-    copy = _copy_of(folder)
-    shutil.rmtree(copy, ignore_errors=True)
     # Sparse: what is reserved and not written takes no room. The owners stay.
     subprocess.run(["cp", "-a", "--sparse=always", str(folder), str(copy)], check=True)  # noqa: S603, S607
     middle = written[newest] // 2

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dsm_jepsen.cluster import Cluster, ClusterError
-from dsm_jepsen.env import RefusedError, Rng, System
+from dsm_jepsen.env import Capability, RefusedError, Rng, System
 from dsm_jepsen.history import Op
 from dsm_jepsen.nemesis import NEMESES
 from dsm_jepsen.scenarios._base import Scenario, Workload
@@ -18,6 +18,10 @@ from dsm_jepsen.scenarios.generators import nemesis, once, phases
 
 READY_WITHIN_S = 30.0
 """How long the nodes may take to become ready."""
+
+
+_IN_WORDS = {Capability.CLOCK: "skew clocks", Capability.DISK: "spoil disks"}
+"""What cannot be done, where a capability's name is no verb."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +39,10 @@ async def carry_out(
     """Run a scenario once on a cluster that is not started yet.
 
     Raises:
+        RefusedError: the cluster cannot do what the scenario's faults need.
         ClusterError: it did not come up.
     """
+    refuse_impossible(scenario, cluster)
     faults = {name: NEMESES[name]() for name in scenario.nemeses}
     try:
         observer.phase(f"starting {len(cluster.nodes)} nodes")
@@ -76,14 +82,14 @@ def refuse_impossible(scenario: Scenario, cluster: Cluster) -> None:
     Raises:
         RefusedError: it cannot.
     """
-    able = cluster.control.capabilities()
-    network = cluster.versions().get("network")
-    because = f": its network is {network}" if network else ""
+    able, reasons = cluster.control.capabilities(), cluster.control.reasons()
     for name in scenario.nemeses:
-        if missing := NEMESES[name].needs - able:
+        if missing := sorted(NEMESES[name].needs - able):
+            because = "; ".join(dict.fromkeys(reasons[one] for one in missing if one in reasons))
             raise RefusedError(
                 f"{scenario.name} needs the fault {name}, and the {cluster.name} cluster cannot "
-                f"{' nor '.join(sorted(missing))} here{because}; run it on another cluster (--cluster)"
+                f"{' nor '.join(_IN_WORDS.get(one, one) for one in missing)} here"
+                f"{': ' if because else ''}{because}; run it on another cluster (--cluster)"
             )
 
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from dsm_jepsen.dsm.chart import Event, step
 from dsm_jepsen.dsm.ensemble.context import Context, decode, encode
-from dsm_jepsen.dsm.ensemble.ensemble import Ensemble, Replica
+from dsm_jepsen.dsm.ensemble.ensemble import FRESH_MS, Ensemble, Replica
 from dsm_jepsen.env import DefiniteError, Entry, IndefiniteError, OutcomeError
 
 
@@ -114,6 +114,25 @@ class StaleHealthy(Ensemble):
             await super().refresh()
 
 
+class WallClockFreshness(Ensemble):
+    """Tells by the wall clock how fresh its replica is: a clock that is put back makes old state fresh."""
+
+    _seen_fresh_ns: int | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Healthy if confirmed within ``FRESH_MS``, as the wall clock has it."""
+        if not self.joined or self._seen_fresh_ns is None:
+            return False
+        return self.env.clock.wall_ns() - self._seen_fresh_ns <= FRESH_MS * 1_000_000
+
+    async def refresh(self) -> None:
+        """Remember the wall clock's time of the confirmation."""
+        began_ns = self.env.clock.wall_ns()
+        await super().refresh()
+        self._seen_fresh_ns = began_ns
+
+
 class CachedRejoin(Ensemble):
     """Joins from what the member beside it happens to know, not by a linearizable read, and trusts it."""
 
@@ -202,6 +221,7 @@ VARIANTS: dict[str, type[Ensemble]] = {
     "silent-losers": SilentLosers,
     "stale-healthy": StaleHealthy,
     "timeout-is-failure": TimeoutIsFailure,
+    "wall-clock-freshness": WallClockFreshness,
     "wedged": Wedged,
 }
 """Flaw by name."""
