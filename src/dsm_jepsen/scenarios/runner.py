@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dsm_jepsen import __version__
 from dsm_jepsen.checkers import Verdict, check_all, worst
 from dsm_jepsen.cluster import Cluster
-from dsm_jepsen.cluster.hosts import Fleet, HostsCluster, prepared
 from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
 from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, unknown
+from dsm_jepsen.scenarios._clusters import open_cluster
 from dsm_jepsen.scenarios._file import open_scenario
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
 from dsm_jepsen.scenarios._machines import Machines
@@ -134,7 +132,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     clock = RealClock()
     started_ns = clock.wall_ns()
     folder = plan_folder(options.out, scenario.name, started_ns)
-    with _open_cluster(options, folder, phase) as cluster:
+    with open_cluster(options, folder, phase) as cluster:
         refuse_impossible(scenario, cluster)
         try:
             make_folder(folder)
@@ -253,46 +251,6 @@ def _info(
         },
         started=f"{datetime.fromtimestamp(started_ns / 1e9, UTC):%Y-%m-%dT%H:%M:%S}Z",
     )
-
-
-@contextmanager
-def _open_cluster(options: Options, folder: Path, say: Callable[[str], None]) -> Iterator[Cluster]:
-    if options.cluster == "simulated":
-        with SimCluster(seed=options.seed, lie=options.lie, store=options.store) as simulated:
-            yield simulated
-        return
-    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415 - only a real cluster needs it
-
-    opener = partial(open_store, client=options.etcd_client)
-    if options.cluster == "docker":
-        cluster = HostsCluster(
-            _containers(say),
-            run_folder=folder,
-            open_store=opener,
-            store=options.store,
-            kill_stale=not options.keep_stale_connections,
-            node_options=("--etcd-client", options.etcd_client),
-        )
-        with prepared(cluster):
-            yield cluster
-        return
-    from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415
-
-    yield LocalCluster(
-        run_folder=folder,
-        open_store=opener,
-        store=options.store,
-        zookeeper_home=options.zookeeper_home,
-        network=options.network,
-        kill_stale=not options.keep_stale_connections,
-        node_options=("--etcd-client", options.etcd_client),
-    )
-
-
-def _containers(say: Callable[[str], None]) -> Fleet:
-    from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - needs an extra
-
-    return DockerFleet(image=ready_image(say))
 
 
 @contextmanager

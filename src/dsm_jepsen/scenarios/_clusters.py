@@ -1,0 +1,129 @@
+"""Clusters as runs ask for them: made ready to start, or refused with the reason before anything runs.
+
+``probe`` goes the same way as a run, as far as it is known what a run could do, so that what it says is true.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsm_jepsen.cluster import Cluster, ClusterError
+from dsm_jepsen.cluster.hosts import Fleet, HostsCluster, prepared
+from dsm_jepsen.cluster.sim import SimCluster
+from dsm_jepsen.env import Capability, RefusedError
+
+if TYPE_CHECKING:
+    from dsm_jepsen.scenarios.runner import Options
+
+_NO_IMAGE = "not tried before the image is there: dsm-jepsen cluster build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a cluster can do here, with a store.
+
+    Attributes:
+        unusable: why it cannot be used at all, and what to do; ``None`` if it can.
+        reasons: why capabilities are missing that are.
+        versions: what it runs, component to version.
+    """
+
+    unusable: str | None = None
+    reasons: Mapping[Capability, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def probe(options: "Options") -> Findings:
+    """Find out what a cluster can do here, without starting it; nothing is left behind.
+
+    One container stands for five, and no image is built.
+    """
+    try:
+        if options.cluster == "docker":
+            return _probe_containers(options)
+        with open_cluster(options, Path(), _ignore) as cluster:
+            return _findings(cluster)
+    except (RefusedError, ClusterError) as error:
+        return Findings(unusable=str(error))
+
+
+@contextmanager
+def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -> Iterator[Cluster]:
+    """Make the cluster that was asked for, not yet started, and let go of it at the end.
+
+    Args:
+        options: which.
+        folder: of the run: where logs go.
+        say: is told what takes time.
+
+    Raises:
+        RefusedError: it cannot be used here; the message says what to do.
+        ClusterError: it should have worked and did not.
+    """
+    if options.cluster == "simulated":
+        with SimCluster(seed=options.seed, lie=options.lie, store=options.store) as simulated:
+            yield simulated
+    elif options.cluster == "local":
+        from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - not everywhere
+
+        yield LocalCluster(
+            run_folder=folder,
+            zookeeper_home=options.zookeeper_home,
+            network=options.network,
+            **_common(options),
+        )
+    elif options.cluster == "docker":
+        from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - an extra
+
+        with _hosts(options, folder, DockerFleet(image=ready_image(say))) as containers:
+            yield containers
+    else:
+        assert options.machines is not None
+        fleet, nodes, command = options.machines.fleet(store=options.store, etcd_client=options.etcd_client)
+        with _hosts(options, folder, fleet, nodes=nodes, command=command) as machines:
+            yield machines
+
+
+@contextmanager
+def _hosts(options: "Options", folder: Path, fleet: Fleet, **of_fleet: Any) -> Iterator[HostsCluster]:
+    with prepared(HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options))) as cluster:
+        yield cluster
+
+
+def _common(options: "Options") -> dict[str, Any]:
+    """What all real clusters are told."""
+    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415 - only a real cluster needs it
+
+    return {
+        "open_store": partial(open_store, client=options.etcd_client),
+        "store": options.store,
+        "kill_stale": not options.keep_stale_connections,
+        "node_options": ("--etcd-client", options.etcd_client),
+    }
+
+
+def _probe_containers(options: "Options") -> Findings:
+    from dsm_jepsen.cluster.docker.engine import connect  # noqa: PLC0415 - an extra
+    from dsm_jepsen.cluster.docker.fleet import DockerFleet  # noqa: PLC0415
+    from dsm_jepsen.cluster.docker.image import find_image  # noqa: PLC0415
+
+    with closing(connect()) as client:
+        engine = {"docker": str(client.version()["Version"])}
+        image = find_image(client)
+    if image is None:
+        unsure = frozenset(Capability) - {Capability.KILL, Capability.PAUSE}
+        return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine)
+    one = ("n1",)
+    with _hosts(options, Path(), DockerFleet(image=image, nodes=one), nodes=one) as container:
+        return _findings(container)
+
+
+def _findings(cluster: Cluster) -> Findings:
+    return Findings(reasons=dict(cluster.control.reasons()), versions=dict(cluster.versions()))
+
+
+def _ignore(_: str) -> None:
+    pass
