@@ -185,10 +185,14 @@ def list_nemeses() -> int:
 @app.command("clean")
 @_debug
 def clean() -> int:
-    """Remove what killed runs left on this machine: processes, namespaces, data."""
+    """Remove what killed runs left on this machine: processes, namespaces, data, containers."""
+    from dsm_jepsen.cluster.docker.leftovers import clean_engine
     from dsm_jepsen.cluster.local import clean_leftovers
 
-    removed = clean_leftovers(lambda line: click.echo(line, err=True))
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    removed = clean_leftovers(say) + clean_engine(say)
     click.echo(f"{len(removed)} removed" if removed else "nothing to clean")
     return 0
 

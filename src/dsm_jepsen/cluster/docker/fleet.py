@@ -116,6 +116,9 @@ class DockerFleet:
         if self._making is not None:
             # Who interrupts us while containers are made has none made after they were removed.
             wait([self._making])
+            if not self._making.cancelled() and self._making.exception() is None:
+                for host in self._making.result().values():
+                    host.close()
         try:
             remove(client, f"{RUN}={self._run}")
         except (DockerException, OSError) as error:

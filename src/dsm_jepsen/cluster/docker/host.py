@@ -8,9 +8,11 @@ import asyncio
 import shlex
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import PurePosixPath
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from dsm_jepsen.cluster.hosts import Answer, HostError
@@ -25,12 +27,92 @@ _LAST_WORDS = 600
 _HEADER_BYTES = 8
 _ENDED_POLL_S = 0.01
 
-_UPON_A_WORD = 'read -r word && head -c "$0" | "$@"'
-"""A shell that waits for an empty line before it runs a command with so many bytes of input.
+_SPARES = 2
 
-The library loses what is said before it has handed out the connection. And the end of the input is
-counted, since not every kind of connection can be closed in one direction.
+_UPON_A_WORD = (
+    "read -r script input seconds && "
+    'script=$(head -c "$script") && '
+    'head -c "$input" | timeout --kill-after=1 "$seconds" sh -c "$script"'
+)
+"""A shell that is told what to run, with what input, and how long it may take.
+
+The library loses what is said before it has handed out the connection, so a command must not begin before.
+The input's end is counted, since not every kind of connection can be closed in one direction. And it is the
+shell that ends what takes too long: the engine cannot.
 """
+
+
+class Shell:
+    """A shell in a container, begun and waiting for the one script that it will run. All of it blocks.
+
+    To begin it takes the engine a tenth of a second; then to run a script takes milliseconds.
+
+    Args:
+        client: the engine's.
+        container: its id.
+
+    Raises:
+        docker.errors.DockerException: there is no such container, or it does not run.
+        OSError: the engine does not answer.
+    """
+
+    def __init__(self, client: "docker.DockerClient", container: str) -> None:
+        self._client = client
+        self._id = client.api.exec_create(container, ["sh", "-c", _UPON_A_WORD], stdin=True)["Id"]
+        stream: Any = client.api.exec_start(self._id, socket=True)
+        self._connection: socket.socket = getattr(stream, "_sock", stream)
+        # Where the library keeps it; to close the stream alone would leave half of it open.
+        self._response = getattr(stream, "_response", stream)
+
+    def run(
+        self, script: str, *, stdin: bytes = b"", timeout_s: float, hear: Callable[[int, bytes], None]
+    ) -> int:
+        """Run a script as root, wait for its end, and close the shell.
+
+        Args:
+            script: for ``sh``.
+            stdin: what it reads.
+            timeout_s: if it takes longer it is killed, unless the container is frozen.
+            hear: takes what it writes as it comes, and to which of ``STDOUT`` and ``STDERR``.
+
+        Returns:
+            Its exit code.
+
+        Raises:
+            TimeoutError: it did not end in time.
+            docker.errors.DockerException: the container or its engine ended.
+            OSError: the same.
+        """
+        deadline = time.monotonic() + timeout_s
+        said = script.encode()
+        try:
+            self._connection.settimeout(_left_s(deadline))
+            self._connection.sendall(b"%d %d %f\n" % (len(said), len(stdin), timeout_s + 1) + said + stdin)
+            # Frames: which stream, three zeros, how long.
+            while header := self._read(_HEADER_BYTES, deadline):
+                hear(header[0], self._read(int.from_bytes(header[-4:], "big"), deadline))
+        finally:
+            self.close()
+        # The end of its output comes a moment before its exit code.
+        while (code := self._client.api.exec_inspect(self._id)["ExitCode"]) is None:
+            time.sleep(min(_ENDED_POLL_S, _left_s(deadline)))
+        return int(code)
+
+    def close(self) -> None:
+        """Let go of it: if it has not been told what to run, it ends."""
+        self._response.close()
+        self._connection.close()
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        """So many bytes; fewer at the end."""
+        chunks: list[bytes] = []
+        while count > 0:
+            self._connection.settimeout(_left_s(deadline))
+            if not (chunk := self._connection.recv(count)):
+                break
+            chunks.append(chunk)
+            count -= len(chunk)
+        return b"".join(chunks)
 
 
 class DockerHost:
@@ -61,6 +143,18 @@ class DockerHost:
         self._published = dict(published)
         self._client = client
         self._threads = threads
+        self._spares: deque[Shell] = deque()
+        self._closed = False
+        self._closing = Lock()
+        for _ in range(_SPARES):
+            threads.submit(self._begin_spare)
+
+    def close(self) -> None:
+        """Let go of the shells that wait."""
+        with self._closing:
+            self._closed = True
+            while self._spares:
+                self._spares.popleft().close()
 
     def reach(self, port: int) -> str:
         """Where the harness reaches one of its published ports, as ``host:port``."""
@@ -115,15 +209,17 @@ class DockerHost:
         streams: dict[int, list[bytes]] = {STDOUT: [], STDERR: []}
 
         def wait() -> int:
-            argv = ["sh", "-c", script]
-            return execute(
-                self._client,
-                self.container,
-                argv,
-                stdin=stdin,
-                timeout_s=timeout_s,
-                hear=lambda stream, data: streams[stream].append(data),
-            )
+            try:
+                return self._shell().run(
+                    script,
+                    stdin=stdin,
+                    timeout_s=timeout_s,
+                    hear=lambda stream, data: streams[stream].append(data),
+                )
+            finally:
+                # Only now, since to begin one takes more work than most scripts.
+                if not self._closed:
+                    self._threads.submit(self._begin_spare)
 
         try:
             async with asyncio.timeout(timeout_s):
@@ -138,70 +234,27 @@ class DockerHost:
             raise HostError(host=self.name, step=step, words=f"exit code {code}: {words}")
         return code, out, err
 
+    def _shell(self) -> Shell:
+        """One that waits already, if there is."""
+        try:
+            return self._spares.popleft()
+        except IndexError:
+            return Shell(self._client, self.container)
 
-def execute(
-    client: "docker.DockerClient",
-    container: str,
-    argv: Sequence[str],
-    *,
-    stdin: bytes = b"",
-    timeout_s: float,
-    hear: Callable[[int, bytes], None],
-) -> int:
-    """Run a command in a container as root, and wait for its end. Blocks.
-
-    Args:
-        client: the engine's.
-        container: its id or name.
-        argv: the command.
-        stdin: what it reads.
-        timeout_s: a command that takes longer is killed, if the container runs.
-        hear: takes what it writes as it comes, and to which of ``STDOUT`` and ``STDERR``.
-
-    Returns:
-        Its exit code.
-
-    Raises:
-        TimeoutError: it did not end in time.
-        docker.errors.DockerException: there is no such container, or it does not run.
-        OSError: the engine does not answer.
-    """
-    deadline = time.monotonic() + timeout_s
-    # The engine cannot end what it runs for us: so the command does it itself, should we be gone by then.
-    argv = ["timeout", "--kill-after=1", f"{timeout_s + 1:g}", *argv]
-    argv = ["sh", "-c", _UPON_A_WORD, str(len(stdin)), *argv]
-    made = client.api.exec_create(container, argv, stdin=True)["Id"]
-    response: Any = client.api.exec_start(made, socket=True)
-    try:
-        connection = getattr(response, "_sock", response)
-        connection.settimeout(_left_s(deadline))
-        connection.sendall(b"\n" + stdin)
-        # Frames: which stream, three zeros, how long.
-        while header := _read(connection, _HEADER_BYTES, deadline):
-            hear(header[0], _read(connection, int.from_bytes(header[-4:], "big"), deadline))
-    finally:
-        response.close()
-    # The end of its output comes a moment before its exit code.
-    while (code := client.api.exec_inspect(made)["ExitCode"]) is None:
-        time.sleep(min(_ENDED_POLL_S, _left_s(deadline)))
-    return int(code)
+    def _begin_spare(self) -> None:
+        if self._closed or len(self._spares) >= _SPARES:
+            return
+        shell = Shell(self._client, self.container)
+        with self._closing:
+            if not self._closed:
+                self._spares.append(shell)
+                return
+        shell.close()
 
 
 def words_of(error: Exception) -> str:
     """What the engine said, without the request."""
     return str(getattr(error, "explanation", None) or error)
-
-
-def _read(connection: socket.socket, count: int, deadline: float) -> bytes:
-    """So many bytes; fewer at the end."""
-    chunks: list[bytes] = []
-    while count > 0:
-        connection.settimeout(_left_s(deadline))
-        if not (chunk := connection.recv(count)):
-            break
-        chunks.append(chunk)
-        count -= len(chunk)
-    return b"".join(chunks)
 
 
 def _left_s(deadline: float) -> float:

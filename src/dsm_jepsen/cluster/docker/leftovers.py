@@ -8,14 +8,17 @@ first; what is theirs is left alone. So is a cluster made by hand, which has no 
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsm_jepsen import __version__
+from dsm_jepsen.cluster.docker.engine import connect
 from dsm_jepsen.cluster.local.processes import birth
+from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
     import docker
@@ -53,6 +56,32 @@ def remove(client: "docker.DockerClient", label: str) -> int:
     for network in client.api.networks(filters={"label": label}):
         _remove_network(client, network["Id"])
     return len(containers)
+
+
+def clean_engine(log: Callable[[str], None]) -> list[str]:
+    """Do ``clean_leftovers`` if there is an engine, and tell of clusters made by hand. Blocks.
+
+    Args:
+        log: takes a line for each run that was cleaned up, and for each cluster that was not.
+
+    Returns:
+        The lines of the former.
+    """
+    try:
+        client = connect()
+    except RefusedError:
+        return []
+    with closing(client):
+        for name in made_by_hand(client):
+            log(f"left alone: {name}, made by hand; `dsm-jepsen cluster down --name {name}` removes it")
+        return clean_leftovers(client, log)
+
+
+def made_by_hand(client: "docker.DockerClient") -> Sequence[str]:
+    """The names of the clusters that outlive the command that made them. Blocks."""
+    labels = [found["Labels"] for found in client.api.containers(all=True, filters={"label": BY_HAND})]
+    labels += [found["Labels"] for found in client.api.networks(filters={"label": BY_HAND})]
+    return sorted({label[BY_HAND] for label in labels})
 
 
 def clean_leftovers(client: "docker.DockerClient", log: Callable[[str], None]) -> list[str]:
