@@ -56,8 +56,8 @@ def test_there_must_be_an_odd_number_of_hosts_from_three_on(tmp_path: Path, coun
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match=r"nodes file .*/none: No such file or directory; a line for each"):
+    with pytest.raises(RefusedError, match=r"nodes file .*/none: No such file or directory; expected a line"):
         read_nodes_file(tmp_path / "none")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(RefusedError, match="it is not UTF-8 text"):
-        (tmp_path / "binary").write_bytes(b"\xff\xfe")
         read_nodes_file(tmp_path / "binary")

@@ -122,16 +122,21 @@ class Connection:
     def _open_channel(
         self, client: paramiko.SSHClient, deadline: float, timeout_s: float
     ) -> paramiko.Channel:
+        timeout_s = max(0.1, timeout_s)
         while True:
             transport = client.get_transport()
             if transport is None:
                 raise EOFError("the connection is closed")
+            began = time.monotonic()
             try:
-                return transport.open_session(timeout=max(0.1, timeout_s))
-            except paramiko.ChannelException as error:
-                # sshd counts sessions that have just ended, too: the connection is fine, others use it.
+                return transport.open_session(timeout=timeout_s)
+            except paramiko.SSHException as error:
+                if not transport.is_active() or time.monotonic() >= began + timeout_s:
+                    raise
+                # Refused: sshd counts sessions that have just ended, too. The connection is fine and in use.
+                # (Its class does not tell: paramiko may have given another thread the reason that was ours.)
                 if not self._pause(_RETRY_S / 4, deadline):
-                    raise SshError(f"the host takes no further command at once: {error}") from error
+                    raise SshError(f"the host takes no further command: {error}") from error
 
     def _pause(self, about_s: float, deadline: float) -> bool:
         """Wait before trying again, unless time is up."""

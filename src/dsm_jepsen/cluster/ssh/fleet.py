@@ -57,6 +57,7 @@ class SshFleet:
         self._say = say
         self._folder = ""
         self._hosts: dict[str, SshHost] = {}
+        self._equipped: set[str] = set()
 
     async def open(self, run: str) -> Mapping[str, SshHost]:
         """Reach the hosts, see that they have what a run needs, and bring the node program.
@@ -78,6 +79,7 @@ class SshFleet:
         """Remove the program and let go of the connections; harmless when there are none."""
         await asyncio.gather(*(self._leave(host) for host in self._hosts.values()))
         self._hosts.clear()
+        self._equipped.clear()
 
     def versions(self) -> Mapping[str, str]:
         """Which hosts they are."""
@@ -117,6 +119,7 @@ class SshFleet:
             words = f"{found.complaint()}{advice}"
             raise HostError(host=host.name, step="looking for what a run needs", words=words)
         folder = shlex.quote(f"{self._folder}/{host.name}")
+        self._equipped.add(host.name)
         await host.run(
             "bringing the node program",
             f"umask 022; mkdir -p {folder}/source && cd {folder} && tar -xzf - -C source && "
@@ -132,17 +135,17 @@ class SshFleet:
         )
 
     async def _leave(self, host: SshHost) -> None:
-        folder = shlex.quote(f"{self._folder}/{host.name}")
         try:
-            await host.run(
-                "removing the node program",
-                f"rm -rf {folder}; rmdir {shlex.quote(self._folder)} 2>/dev/null || true",
-            )
+            if host.name in self._equipped:
+                await host.run(
+                    "removing the node program",
+                    f"cd {shlex.quote(FOLDER)} && rm -rf {shlex.quote(f'{self._folder}/{host.name}')} && "
+                    f"{{ rmdir {shlex.quote(self._folder)} 2>/dev/null || true; }}",
+                )
         except HostError as error:
-            # A host that was never reached has nothing of ours.
-            if host.address:
-                self._say(str(error))
-        await host.close()
+            self._say(str(error))
+        finally:
+            await host.close()
 
 
 def _pack() -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dsm_jepsen.env import RefusedError
 
-_EXPECTED = "expected [user@]host[:port] [address=IPv4], such as admin@10.0.0.11:22"
+_LINE = "[user@]host[:port] [address=IPv4], such as admin@10.0.0.11:22"
 _HOST = re.compile(r"(?:(?P<user>[^@\s:]+)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<port>\d{1,5}))?")
 _FEWEST = 3
 
@@ -60,7 +60,7 @@ def read_nodes_file(path: Path) -> Mapping[str, Target]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         because = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RefusedError(f"nodes file {path}: {because}; a line for each host, {_EXPECTED}") from None
+        raise RefusedError(f"nodes file {path}: {because}; expected a line for each host: {_LINE}") from None
     seen: dict[tuple[str, int], int] = {}
     targets = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -90,7 +90,7 @@ def read_nodes_file(path: Path) -> Mapping[str, Target]:
 def _parse(words: list[str]) -> Target:
     match = _HOST.fullmatch(words[0])
     if match is None:
-        raise ValueError(f"{words[0]!r} is not a host; {_EXPECTED}")
+        raise ValueError(f"{words[0]!r} is not a host; expected {_LINE}")
     port = int(match["port"] or 22)
     if not 0 < port < 65536:
         raise ValueError(f"port {port} of {match['host']}: expected 1 to 65535")
@@ -98,7 +98,7 @@ def _parse(words: list[str]) -> Target:
     for word in words[1:]:
         key, _, value = word.partition("=")
         if key != "address" or address is not None:
-            raise ValueError(f"{word!r} after the host; {_EXPECTED}")
+            raise ValueError(f"{word!r} after the host; expected {_LINE}")
         try:
             address = str(ipaddress.IPv4Address(value))
         except ValueError:

@@ -49,11 +49,15 @@ for python in {VENV}/bin/python python3; do
     $python - $2 <<'END' && echo "python $python" && exit
 import importlib.util, sys
 if sys.version_info < (3, 11):
-    sys.exit(print("old", sys.version.split()[0]))
+    print("old", sys.version.split()[0])
+    sys.exit(1)
 lacks = [name for name in sys.argv[1:] if importlib.util.find_spec(name) is None]
-sys.exit(print(*(f"lacks {{name}}" for name in lacks), sep="\\n") or 1 if lacks else 0)
+for name in lacks:
+    print("lacks", name)
+sys.exit(bool(lacks))
 END
 done
+exit 0
 """
 
 

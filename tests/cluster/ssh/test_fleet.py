@@ -1,0 +1,159 @@
+"""A fleet of three sshd's on the loopback: what it brings, what it asks for, and what it leaves."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsm_jepsen.cluster.hosts.cluster import FOLDER
+from dsm_jepsen.cluster.ssh import connection, requirements
+from dsm_jepsen.cluster.ssh.fleet import COMMAND, SshFleet
+from dsm_jepsen.cluster.ssh.login import Login
+from dsm_jepsen.cluster.ssh.nodes_file import Target
+from dsm_jepsen.cluster.ssh.requirements import Requirements
+from dsm_jepsen.env import RefusedError
+
+pytestmark = pytest.mark.ssh
+
+RUN = "test-of-the-fleet"
+
+
+@pytest.fixture
+def sshds(new_sshd: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+    """Three machines that can run etcd: with this Python, and programs that do nothing for the rest."""
+    monkeypatch.setattr(connection, "_RETRY_S", 0.01)
+    started = {f"n{number}": new_sshd(f"127.0.0.{number}") for number in (1, 2, 3)}
+    for sshd in started.values():
+        sshd.program("python3", f'exec {sys.executable} "$@"')
+        for name in ("etcd", "nft", "ip", "ss"):
+            sshd.program(name, "")
+    return started
+
+
+@pytest.fixture
+def new_fleet(sshds: Mapping[str, Any], tmp_path: Path) -> Callable[..., SshFleet]:
+    """Makes a fleet of the three."""
+    known = tmp_path / "known_hosts"
+    known.write_text("".join(sshd.known_hosts.read_text() for sshd in sshds.values()))
+    keys = "".join((sshd.folder / "key.pub").read_text() for sshd in sshds.values())
+    for sshd in sshds.values():
+        (sshd.folder / "authorized_keys").write_text(keys)
+
+    def make(targets: Mapping[str, Target] | None = None, **options: Any) -> SshFleet:
+        return SshFleet(
+            targets or {name: sshd.target for name, sshd in sshds.items()},
+            login=Login(key=sshds["n1"].key, known_hosts=known),
+            requirements=Requirements(store="etcd", etcd_client="aetcd"),
+            **options,
+        )
+
+    return make
+
+
+async def refusal(fleet: SshFleet) -> str:
+    try:
+        with pytest.raises(RefusedError) as caught:
+            await fleet.open(RUN)
+    finally:
+        await fleet.close()
+    return str(caught.value)
+
+
+async def test_each_machine_gets_the_program_for_as_long_as_the_fleet_is_open(
+    new_fleet: Callable[..., SshFleet],
+) -> None:
+    fleet = new_fleet()
+    try:
+        hosts = await fleet.open(RUN)
+        assert [(name, host.address) for name, host in hosts.items()] == [
+            ("n1", "127.0.0.1"),
+            ("n2", "127.0.0.2"),
+            ("n3", "127.0.0.3"),
+        ]
+        for name, host in hosts.items():
+            said = await host.run("trying", f"cd {FOLDER}/{RUN}/{name} && {' '.join(COMMAND)} node --help")
+            assert "--store-url" in said.out
+    finally:
+        await fleet.close()
+    assert not Path(FOLDER, RUN).exists()
+
+
+async def test_all_machines_that_lack_something_are_told_of_at_once(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(requirements._PACKAGES, "no-such-program", "a-package")
+    fleet = new_fleet()
+    fleet._requirements._programs = ("ip", "no-such-program")
+    fleet._requirements.modules = ("click", "no_such_module")
+    sshds["n2"].program("no-such-program", "")
+    told = await refusal(fleet)
+    assert told.startswith("3 of 3 hosts cannot be used:\n  n1: looking for what a run needs failed: ")
+    n1, n2, n3 = told.splitlines()[1:]
+    assert "no no-such-program (Debian: apt-get install a-package); no Python module no_such_module" in n1
+    assert "no-such-program" not in n2
+    assert "pip install no-such-module" in n2
+    assert n3.endswith("; --install does it")
+
+
+async def test_nothing_is_installed_unless_asked_for_and_what_is_is_told(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(requirements._PACKAGES, "no-such-program", "a-package")
+    for sshd in sshds.values():
+        tool = sshd.folder / "bin" / "no-such-program"
+        sshd.program(
+            "apt-get", f'echo "$@" >> {sshd.folder}/apt.log; printf "#!/bin/sh\\n" > {tool}; chmod +x {tool}'
+        )
+        sshd.program("systemctl", "")
+    lines: list[str] = []
+    fleet, asked = (new_fleet(install=install, say=lines.append) for install in (False, True))
+    fleet._requirements._programs = asked._requirements._programs = ("no-such-program",)
+    await refusal(fleet)
+    assert not (sshds["n1"].folder / "apt.log").exists()
+    try:
+        await asked.open(RUN)
+    finally:
+        await asked.close()
+    assert sorted(lines) == [f"n{number}: apt-get install a-package" for number in (1, 2, 3)]
+    assert "install -y --no-install-recommends a-package" in (sshds["n1"].folder / "apt.log").read_text()
+
+
+async def test_a_python_that_is_too_old_is_told(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any]
+) -> None:
+    old = "import sys; sys.version_info = (3, 9, 2); sys.version = '3.9.2 (old)'; exec(sys.stdin.read())"
+    sshds["n2"].program("python3", f'exec {sys.executable} -c "{old}"')
+    told = await refusal(new_fleet())
+    assert told.startswith("1 of 3 hosts cannot be used:")
+    assert "n2: looking for what a run needs failed: Python 3.9.2, and 3.11 or newer is needed" in told
+
+
+async def test_a_machine_that_cannot_be_reached_leaves_nothing_on_the_others(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any]
+) -> None:
+    sshds["n3"].stop()
+    told = await refusal(new_fleet())
+    assert told.startswith("1 of 3 hosts cannot be used:\n  n3: connecting to ")
+    assert not Path(FOLDER, RUN).exists()
+
+
+async def test_two_machines_with_one_address_are_refused(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any]
+) -> None:
+    targets = {name: replace(sshd.target, address="10.0.0.1") for name, sshd in sshds.items()}
+    told = await refusal(new_fleet(targets))
+    assert "n2 (root@127.0.0.2:" in told
+    assert "has the address 10.0.0.1, which is n1's, too" in told
+    assert "as address=10.0.0.11" in told
+
+
+async def test_an_address_that_only_this_machine_can_reach_is_refused(
+    new_fleet: Callable[..., SshFleet], sshds: Mapping[str, Any]
+) -> None:
+    targets = {name: sshd.target for name, sshd in sshds.items()}
+    targets["n1"] = replace(targets["n1"], address="10.0.0.1")
+    told = await refusal(new_fleet(targets))
+    assert "has the address 127.0.0.2, which is no address that others can reach" in told
