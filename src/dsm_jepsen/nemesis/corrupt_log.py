@@ -21,8 +21,8 @@ _LOOK_EVERY_S = 0.1
 class CorruptLog(Kill, name="corrupt-log", needs=frozenset({Capability.KILL, Capability.DISK})):
     """Spoil the log of one member, or of the wanted ones, if they are a minority with all that are down.
 
-    The report tells what was done to the log, and each member's fate: it ``refused to start``, or
-    ``came back``. One that refused gets its disk back at the end, as it was before, and is started again. One
+    The report tells what was done to the log, and each member's fate: it ``died``, or
+    ``came back``. One that died gets its disk back at the end, as it was before, and is started again. One
     that came back is left alone: what it has promised since then is on its disk alone.
     """
 
@@ -60,17 +60,18 @@ class CorruptLog(Kill, name="corrupt-log", needs=frozenset({Capability.KILL, Cap
 
     async def look(self, control: Control, **evidence: Any) -> Report:
         """Wait until all victims are dead again, or six seconds have passed; say what became of each."""
+        alive = list(self._victims)
         for _ in range(_FATE_WITHIN):
-            states = {node: await control.state(node, role) for node, role in self._victims}
-            if set(states.values()) == {ProcessState.DEAD}:
+            alive = [one for one in self._victims if await control.state(*one) is not ProcessState.DEAD]
+            if not alive:
                 break
             await asyncio.sleep(_LOOK_EVERY_S)
-        self._came_back = {node for node, state in states.items() if state is not ProcessState.DEAD}
-        fates = {node: "came back" if node in self._came_back else "refused to start" for node in states}
+        self._came_back = {node for node, _ in alive}
+        fates = {node: "came back" if node in self._came_back else "died" for node in self._hosts}
         return report(Outcome.INSTALLED, self._hosts, log=dict(self._touched), fate=fates, **evidence)
 
     async def restore(self, control: Control, node: str, role: Role) -> None:
-        """Give a member that refused to start its disk back; start whatever does not run."""
+        """Give a member that died its disk back; start whatever does not run."""
         if await control.state(node, role) is not ProcessState.DEAD:
             return
         if node in self._touched and node not in self._came_back:

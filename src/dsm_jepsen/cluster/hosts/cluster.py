@@ -26,6 +26,7 @@ from dsm_jepsen.cluster.hosts.host import Fleet, Host, HostError
 from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
+from dsm_jepsen.cluster.local import clocks
 from dsm_jepsen.cluster.skew import IMMUNE
 from dsm_jepsen.env import Capability, Clock, Control, ProcessState, Program, RefusedError, Role, Site, Store
 from dsm_jepsen.env.real import HttpNetwork, RealClock
@@ -245,7 +246,8 @@ class HostsCluster:
         self._found[node] = await self._store.find(outpost)
 
     async def _try_clocks(self) -> Mapping[Capability, str]:
-        said = await asyncio.gather(*(outpost.find_library() for outpost in self._outposts.values()))
+        library = clocks.built()
+        said = await all_of(outpost.find_library(library) for outpost in self._outposts.values())
         why = next(filter(None, said), None)
         return {} if why is None else {Capability.CLOCK: why}
 

@@ -13,8 +13,6 @@ from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError,
 
 Place = tuple[str, Role]
 
-_ABLE = frozenset({Capability.KILL, Capability.PAUSE, Capability.CUT, Capability.SLOW})
-
 
 class HostsControl:
     """Reaches the hosts through their outposts; every verb that fails names the host and what it said.
@@ -54,12 +52,11 @@ class HostsControl:
 
     def capabilities(self) -> frozenset[Capability]:
         """What these hosts can do; before they were asked, what hosts can do."""
-        return _ABLE - self._reasons.keys()
+        return frozenset(Capability) - self._reasons.keys()
 
     def reasons(self) -> Mapping[Capability, str]:
         """Why the capabilities are missing that are."""
-        never = dict.fromkeys(sorted(frozenset(Capability) - _ABLE), "no host can be told to, so far")
-        return {**never, **self._reasons}
+        return dict(self._reasons)
 
     def cannot(self, reasons: Mapping[Capability, str]) -> None:
         """Take note of what the hosts cannot do."""

@@ -110,8 +110,14 @@ class Outpost:
         script = shlex.quote(f"{self.folder}/on_host.sh")
         await self.sh(step, f"[ ! -e {script} ] || sh {script} {word}")
 
-    async def find_library(self) -> str | None:
-        """Have the host find, or compile, the library that skews clocks; why not, if it cannot."""
+    async def find_library(self, built: bytes | None) -> str | None:
+        """Have the host find, compile or take over the library that skews clocks; why not, if it cannot.
+
+        Args:
+            built: one that was compiled elsewhere, for hosts without a compiler; it may not fit.
+        """
+        if built is not None:
+            await self.host.put(f"{self.folder}/built.so", built)
         said = await self.verb("library", step="making the library that skews clocks", allowed=range(256))
         self._library = said.out.strip() if said.code == 0 else None
         return None if self._library else f"{self.host.name} says {' '.join(said.err.split())[:200]!r}"
@@ -137,9 +143,7 @@ class Outpost:
         # Debian's etcd refuses some processors unless this is set, which is for who made the host to do.
         arm = "${ETCD_UNSUPPORTED_ARCH:+ETCD_UNSUPPORTED_ARCH=$ETCD_UNSUPPORTED_ARCH}"
         isolated = f'env -i PATH="$PATH" PYTHONUNBUFFERED=1 {clock} {arm}'
-        await self.put(
-            f"{role}.command", f"unprivileged {shlex.quote(user)} {isolated} {shlex.join(argv)}\n"
-        )
+        await self.put(f"{role}.command", f"unprivileged {shlex.quote(user)} {isolated} {shlex.join(argv)}\n")
         await self.verb("start", role, step=f"starting {title}")
 
     async def state(self, role: Role) -> ProcessState:

@@ -40,8 +40,8 @@ class Clocks:
     def because(self) -> str | None:
         """Why no clock can be skewed here; ``None`` if clocks can: it was tried."""
         try:
-            _library()
-        except (RefusedError, OSError, subprocess.SubprocessError) as error:
+            library()
+        except (RefusedError, OSError) as error:
             return str(error)
         return None
 
@@ -51,7 +51,7 @@ class Clocks:
             return {}
         file = self._files[place] = folder / f"clock-{place[0]}-{place[1]}"
         file.write_bytes(UNSKEWED)
-        return environment(str(_library()), str(file))
+        return environment(str(library()), str(file))
 
     def clear(self) -> None:
         """Forget the files, which are removed with their folder."""
@@ -82,20 +82,20 @@ def _write(file: Path, offset_ns: int) -> None:
         mapped.write(struct.pack("=qq", offset_ns, 0))
 
 
-def _library() -> Path:
+def library() -> Path:
     """The compiled library, made and tried if need be.
 
     Raises:
         RefusedError: there is no compiler, or it or the library does not work.
     """
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    library = base_folder() / f"skew-{digest}.so"
-    if library.exists():
-        return library
+    ready = base_folder() / f"skew-{digest}.so"
+    if ready.exists():
+        return ready
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise RefusedError("clocks are skewed by a small library, and there is no C compiler: install gcc")
-    with tempfile.TemporaryDirectory(dir=library.parent, prefix="skew-") as folder:
+    with tempfile.TemporaryDirectory(dir=ready.parent, prefix="skew-") as folder:
         made, file = Path(folder) / "skew.so", Path(folder) / "clock"
         said = _run([compiler, *COMPILE, str(made), str(SOURCE), *LINK])
         if said.returncode != 0:
@@ -109,16 +109,27 @@ def _library() -> Path:
                 f"a preloaded library does not shift the clock of {sys.executable}: "
                 f"it said {(said.stderr or said.stdout).strip()[-200:]!r}"
             )
-        made.replace(library)
-    return library
+        made.replace(ready)
+    return ready
+
+
+def built() -> bytes | None:
+    """The compiled library, to be taken elsewhere; ``None`` if it cannot be made here."""
+    try:
+        return library().read_bytes()
+    except (RefusedError, OSError):
+        return None
 
 
 def _run(argv: list[str], env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        argv,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-        env={**os.environ, **(env or {})},
-    )
+    try:
+        return subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RefusedError(str(error)) from error
