@@ -1,13 +1,23 @@
 """The shared machine: what it promises, and the weaknesses of the paper's that it must not have."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from dsm_jepsen.dsm.ensemble import EnsembleClient
-from dsm_jepsen.env import DefiniteError, Entry, IndefiniteError, Role, Store
+from dsm_jepsen.env import (
+    Change,
+    CompactedError,
+    DefiniteError,
+    Entry,
+    IndefiniteError,
+    Role,
+    Session,
+    Store,
+)
 
 START = {
     "version": 0,
@@ -336,3 +346,50 @@ def test_a_strong_read_shows_what_was_just_acknowledged_elsewhere(world: Any) ->
             assert shown["version"] == number + 1
 
     world.run(story)
+
+
+class Forgetful:
+    """A store that says at once, of the first watch, that changes are gone, and then fails one read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.sessions = 0
+        self.watches = 0
+        self._fails = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def open_session(self, ttl_ms: int) -> Session:
+        self.sessions += 1
+        return await self._store.open_session(ttl_ms)
+
+    async def watch(self, key: str, *, after: int) -> AsyncGenerator[Change, None]:
+        self.watches += 1
+        if self.watches == 1:
+            self._fails = True
+            raise CompactedError("compacted", after)
+        async with aclosing(self._store.watch(key, after=after)) as changes:
+            async for change in changes:
+                yield change
+
+    async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
+        if self._fails:
+            self._fails = False
+            raise IndefiniteError("timeout")
+        return await self._store.get(key, stale_ok=stale_ok)
+
+
+def test_a_node_whose_watch_fell_behind_goes_on_even_if_the_read_fails(make_world: Any) -> None:
+    stores: list[Forgetful] = []
+
+    def wrap(store: Store) -> Any:
+        stores.append(Forgetful(store))
+        return stores[-1]
+
+    async def story(world: Any) -> None:
+        await world.event("n1", "I")
+        assert (await world.everywhere(within_s=2))["version"] == 1
+        assert [(store.sessions, store.watches) for store in stores] == [(1, 2)] * 5
+
+    make_world(wrap=wrap).run(story)

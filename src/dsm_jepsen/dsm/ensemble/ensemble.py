@@ -318,16 +318,17 @@ class Ensemble:
         """Take over every change after the position."""
         while True:
             try:
-                async with aclosing(self.env.store.watch(self.key, after=position)) as changes:
-                    async for change in changes:
-                        position = change.position
-                        if change.entry is not None:
-                            self.adopt(Replica(decode(change.entry.value), change.entry.version))
-            except CompactedError:
-                entry = await self.env.store.get(self.key)
-                if entry is not None:
-                    self.adopt(Replica(decode(entry.value), entry.version))
-                    position = entry.position
+                try:
+                    async with aclosing(self.env.store.watch(self.key, after=position)) as changes:
+                        async for change in changes:
+                            position = change.position
+                            if change.entry is not None:
+                                self.adopt(Replica(decode(change.entry.value), change.entry.version))
+                except CompactedError:
+                    entry = await self.env.store.get(self.key)
+                    if entry is not None:
+                        self.adopt(Replica(decode(entry.value), entry.version))
+                        position = entry.position
             except OutcomeError as error:
                 self.env.log(f"watching anew: {error}")
             await asyncio.sleep(REFRESH_MS / 1000)
