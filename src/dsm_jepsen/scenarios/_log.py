@@ -6,7 +6,7 @@ Operations:
   The value says which version it follows, so whoever sees it knows whether there was another in between.
 * ``follow`` with ``{"for_ms": 300}`` watches for so long, from the last version that this client has seen.
   Who is told that changes are gone takes the value anew (marked so), and ends.
-* ``catch-up`` reads the key, and follows until it has seen that version.
+* ``catch-up`` reads the key, and follows until it has seen that version, as long as the store answers reads.
 
 The value of ``follow`` and ``catch-up`` is what was seen, in order, with the version seen before all of it:
 ``{"after": 6, "told": [{"version": 7, "token": 23, "follows": 6}], "ended": "time"}``.
@@ -33,7 +33,7 @@ _KEY = "/watch-log"
 _TRY_MS = 1_000
 
 _TRIES = 8
-"""Of catching up: whoever hears nothing so often from a healthy store will hear nothing."""
+"""Of catching up: whoever hears nothing so often from a store that answers will hear nothing."""
 
 
 class LogClient:
@@ -92,13 +92,27 @@ class LogClient:
         after, told = self._version, list[dict[str, Any] | None]()
         entry = await self._read()
         target, ended = (0 if entry is None else entry.version), ""
-        for _ in range(_TRIES):
+        for turn in range(_TRIES):
             if (self._version or 0) >= target:
                 break
+            if turn > 0:
+                await self._see_that_it_answers()
             ended = await self._watch(told, for_ms=_TRY_MS, target=target)
             if ended not in {"time", "compacted", "caught-up"}:
                 await asyncio.sleep(_TRY_MS / 1000)
         return {"after": after, "told": told, "ended": ended, "target": target}
+
+    async def _see_that_it_answers(self) -> None:
+        """See that it is the watch alone that tells nothing.
+
+        Raises:
+            IndefiniteError: the store does not answer reads either: nobody knows what a watch would tell. As
+                what this client was told is in no operation's value then, it must not go on.
+        """
+        try:
+            await self._store.get(_KEY)
+        except OutcomeError as error:
+            raise IndefiniteError(error.kind, error.detail) from error
 
     async def _watch(self, told: list[dict[str, Any] | None], *, for_ms: int, target: int | None) -> str:
         """Add what a watch tells; why it ended."""
