@@ -7,21 +7,16 @@ Known to catch: time-outs that are told as failures, retries that apply an event
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import fault, random_event, settled_reads
-from dsm_jepsen.scenarios.generators import clients, cycle, mix, once, phases, stagger, time_limit
+from dsm_jepsen.scenarios._ensemble_phases import fault, load, settled_reads
+from dsm_jepsen.scenarios.generators import clients, phases, stagger, time_limit
 
 _SECONDS = 30
 
 
 def _workload(_: Settings) -> Workload:
-    event, read, strong = (
-        cycle(once(f, value)) for f, value in (("event", random_event), ("read", None), ("read-strong", None))
-    )
-    load = clients(
-        time_limit(_SECONDS, stagger(0.05, mix(event, event, read, strong, purpose="flaky-network/f")))
-    )
+    work = clients(time_limit(_SECONDS, stagger(0.05, load(purpose="flaky-network/f", events=2, strong=1))))
     return Workload(
-        generator=phases(fault("flaky-links", load), fault("slow-links", load)),
+        generator=phases(fault("flaky-links", work), fault("slow-links", work)),
         final_generator=clients(settled_reads()),
         settle_s=8,
         checkers=ensemble_checkers(
