@@ -110,7 +110,7 @@ def test_processes_are_killed_frozen_and_started_again_where_they_live(cluster: 
 
 def test_a_run_says_of_which_kind_its_network_was(cluster: LocalCluster) -> None:
     said = cluster.versions()["network"]
-    assert said == "namespaces (connections that crossed a cut are ended at a mend)"
+    assert said == "namespaces (connections that crossed a cut are ended at a mend, if the kernel can)"
 
 
 HARNESS = """

@@ -49,7 +49,7 @@ class NamespaceLan(Namespaces):
     @property
     def about(self) -> str:
         """That it is made of namespaces, and what becomes of connections that crossed a cut."""
-        stale = "ended at a mend" if self._kill_stale else "left to TCP at a mend"
+        stale = "ended at a mend, if the kernel can" if self._kill_stale else "left to TCP at a mend"
         return f"namespaces (connections that crossed a cut are {stale})"
 
     @property
