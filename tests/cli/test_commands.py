@@ -52,7 +52,7 @@ def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -
     ("arguments", "words"),
     [
         pytest.param(["run", "isolated-event"], "did you mean isolated-events", id="scenario, nearly"),
-        pytest.param(["run", "zzz"], "there are: concurrent-variables", id="scenario, far off"),
+        pytest.param(["run", "zzz"], "unknown scenario 'zzz'; there are: ", id="scenario, far off"),
         pytest.param(["run", "mixed-events", "--sed", "1"], "--seed", id="flag"),
         pytest.param(["run", "mixed-events", "--seed", "x"], "not a valid integer", id="seed"),
         pytest.param(["run", "mixed-events", "--variant", "replay"], "replay-events", id="variant"),
@@ -67,8 +67,18 @@ def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -
         ),
         pytest.param(
             ["run", "mixed-events", "--keep-stale-connections"],
-            "--keep-stale-connections is for a local or docker cluster, not the simulated one",
+            "--keep-stale-connections is for a local or docker or ssh cluster, not the simulated one",
             id="no connections to keep",
+        ),
+        pytest.param(
+            ["run", "mixed-events", "--username", "me"],
+            "--username is for --cluster ssh",
+            id="no machine to log in to",
+        ),
+        pytest.param(
+            ["run", "mixed-events", "--cluster", "ssh", "--install"],
+            "needs --nodes-file",
+            id="no machines",
         ),
         pytest.param(["check", "/nowhere"], "does not exist", id="folder"),
         pytest.param(["frobnicate"], "No such command", id="command"),

@@ -30,6 +30,16 @@ _OPTIONS = (
     click.option("--ask-sudo-password", is_flag=True, help="Ask for the password that sudo wants there."),
 )
 
+_NAMES = (
+    "nodes_file",
+    "username",
+    "ssh_private_key",
+    "known_hosts",
+    "insecure_host_keys",
+    "install",
+    "ask_sudo_password",
+)
+
 
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add them to a command, which gets them for ``take_machines``."""
@@ -44,16 +54,16 @@ def take_machines(options: dict[str, Any]) -> Machines | None:
     Raises:
         UsageError: they do not fit the cluster.
     """
-    names = ("username", "ssh_private_key", "known_hosts", "insecure_host_keys", "install")
-    ask, nodes_file = options.pop("ask_sudo_password"), options.pop("nodes_file")
-    chosen = {name: value for name in names if (value := options.pop(name)) is not None}
+    chosen = {name: value for name in _NAMES if (value := options.pop(name))}
     if options["cluster"] != "ssh":
-        if nodes_file is not None:
-            raise click.UsageError("--nodes-file names machines for --cluster ssh: say that, or leave it out")
+        if chosen:
+            option = f"--{next(iter(chosen)).replace('_', '-')}"
+            raise click.UsageError(f"{option} is for --cluster ssh: say that, or leave it out")
         return None
-    if nodes_file is None:
+    if "nodes_file" not in chosen:
         raise click.UsageError(
             "--cluster ssh needs --nodes-file, a file with a line for each machine: [user@]host[:port]"
         )
+    ask = chosen.pop("ask_sudo_password", False)
     password = click.prompt("sudo password", hide_input=True, err=True) if ask else None
-    return Machines(nodes_file=nodes_file, sudo_password=password, **chosen)
+    return Machines(sudo_password=password, **chosen)
