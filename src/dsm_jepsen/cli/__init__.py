@@ -12,16 +12,17 @@ from collections.abc import Sequence
 import rich_click as click
 
 from dsm_jepsen.cli._cluster import cluster
-from dsm_jepsen.cli._commands import HARNESS_FAILED, app
+from dsm_jepsen.cli._commands import BAD_ARGUMENTS, HARNESS_FAILED, app
+from dsm_jepsen.cli._doctor import doctor
 from dsm_jepsen.cluster import ClusterError
 from dsm_jepsen.env import RefusedError
 from dsm_jepsen.history import HistoryError
 from dsm_jepsen.scenarios import ScenarioError
 
-BAD_ARGUMENTS = 254
 INTERRUPTED = 130
 
 app.add_command(cluster)
+app.add_command(doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

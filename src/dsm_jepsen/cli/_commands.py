@@ -15,7 +15,7 @@ from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.dsm.ensemble import VARIANTS
 from dsm_jepsen.dsm.machines import MACHINES
-from dsm_jepsen.env import Capability, RefusedError
+from dsm_jepsen.env import RefusedError
 from dsm_jepsen.nemesis import describe
 from dsm_jepsen.scenarios import Options, Result, Scenario, judge, open_scenario, run, scenarios, simulate
 from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, NETWORKS, STORES
@@ -23,16 +23,7 @@ from dsm_jepsen.scenarios.runner import CLUSTERS, ETCD_CLIENTS, NETWORKS, STORES
 _ALIASES = {"test": "run", "analyze": "check"}
 """Jepsen's words for our commands."""
 
-_WHERE = {
-    Capability.KILL: "on every cluster",
-    Capability.PAUSE: "on every cluster",
-    Capability.CUT: "simulated, and local in network namespaces",
-    Capability.SLOW: "simulated, and local in network namespaces",
-    Capability.CLOCK: "on every cluster; members of the store only of a real ZooKeeper",
-    Capability.DISK: "on real stores",
-}
-"""Which clusters have a capability; a run finds out for certain, before it starts anything."""
-
+BAD_ARGUMENTS = 254
 HARNESS_FAILED = 255
 
 _EXIT_CODES = {True: 0, False: 1, None: 2}
@@ -56,6 +47,11 @@ _debug = click.option("--debug", is_flag=True, expose_value=False, help="Show tr
 _etcd_client = click.option(
     "--etcd-client", type=click.Choice(ETCD_CLIENTS), default="aetcd", help="The nodes' client library."
 )
+_zookeeper_home = click.option(
+    "--zookeeper-home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="An unpacked ZooKeeper, if it is not Debian's package.",
+)
 
 
 @app.command("run")
@@ -64,11 +60,7 @@ _etcd_client = click.option(
 @click.option("--cluster", type=click.Choice(CLUSTERS), default="simulated", help="Where the nodes live.")
 @click.option("--store", type=click.Choice(STORES), default="etcd", help="The coordination store.")
 @_etcd_client
-@click.option(
-    "--zookeeper-home",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="An unpacked ZooKeeper, if it is not Debian's package.",
-)
+@_zookeeper_home
 @click.option(
     "--network",
     type=click.Choice(NETWORKS),
@@ -175,10 +167,11 @@ def list_scenarios() -> int:
 @app.command("nemeses")
 @_debug
 def list_nemeses() -> int:
-    """List the faults: what each does and finds, and where it can run."""
+    """List the faults: what each does and finds, and what a cluster must be able to do for it."""
     for fault in describe():
         click.echo(f"{fault.name}\n  {fault.title}\n  finds: {fault.finds}")
-        click.echo(f"  runs:  {'; '.join(_WHERE[need] for need in fault.needs)}\n")
+        click.echo(f"  needs: {', '.join(fault.needs)}\n")
+    click.echo("dsm-jepsen doctor tells which clusters can do it here.")
     return 0
 
 
@@ -227,7 +220,10 @@ def _become_root() -> None:
 
 def _run_once(scenario: Scenario, options: Options) -> Result:
     with progress(f"{scenario.name} (seed {options.seed}, {options.cluster})") as phase:
-        result = run(scenario, options, phase=phase)
+        try:
+            result = run(scenario, options, phase=phase)
+        except RefusedError as error:
+            raise RefusedError(f"{error}\n`dsm-jepsen doctor` shows what can run here") from error
     _show(result)
     _draw(result)
     return result

@@ -3,9 +3,9 @@
 ``probe`` goes the same way as a run, as far as it is known what a run could do, so that what it says is true.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from dsm_jepsen.cluster import Cluster, ClusterError
 from dsm_jepsen.cluster.hosts import Fleet, HostsCluster, prepared
 from dsm_jepsen.cluster.sim import SimCluster
+from dsm_jepsen.dsm.stores import check_client, open_store
 from dsm_jepsen.env import Capability, RefusedError
+from dsm_jepsen.scenarios._base import Scenario
 
 if TYPE_CHECKING:
     from dsm_jepsen.scenarios.runner import Options
@@ -28,12 +30,27 @@ class Findings:
     Attributes:
         unusable: why it cannot be used at all, and what to do; ``None`` if it can.
         reasons: why capabilities are missing that are.
+        clientless: why clients that talk to the store themselves cannot be had here; ``None`` if they can.
         versions: what it runs, component to version.
+        tried: whether the reasons come from a trial, and not from that none could be made.
     """
 
     unusable: str | None = None
     reasons: Mapping[Capability, str] = field(default_factory=dict)
+    clientless: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    tried: bool = True
+
+    def why_no_fault(self, needs: Iterable[Capability]) -> str | None:
+        """Why a fault with these needs cannot be had; ``None`` if it can."""
+        return self.unusable or next(
+            (self.reasons[one] for one in sorted(needs) if one in self.reasons), None
+        )
+
+    def why_not(self, scenario: Scenario) -> str | None:
+        """Why a scenario cannot run; ``None`` if it can."""
+        talks_itself = scenario.system(None).program is None
+        return self.why_no_fault(scenario.needs()) or (self.clientless if talks_itself else None)
 
 
 def probe(options: "Options") -> Findings:
@@ -43,11 +60,31 @@ def probe(options: "Options") -> Findings:
     """
     try:
         if options.cluster == "docker":
-            return _probe_containers(options)
-        with open_cluster(options, Path(), _ignore) as cluster:
-            return _findings(cluster)
+            found = _probe_containers(options)
+        else:
+            with open_cluster(options, Path(), _ignore) as cluster:
+                found = _findings(cluster)
     except (RefusedError, ClusterError) as error:
         return Findings(unusable=str(error))
+    return replace(found, clientless=_why_no_clients(options))
+
+
+def _why_no_clients(options: "Options") -> str | None:
+    try:
+        check_clients(options)
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
+def check_clients(options: "Options") -> None:
+    """See that clients can talk to the store themselves, without a node between.
+
+    Raises:
+        RefusedError: they cannot; the message says what to install.
+    """
+    if options.cluster != "simulated":
+        check_client(options.store, options.etcd_client)
 
 
 @contextmanager
@@ -67,14 +104,16 @@ def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -
         with SimCluster(seed=options.seed, lie=options.lie, store=options.store) as simulated:
             yield simulated
     elif options.cluster == "local":
-        from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - not everywhere
+        from dsm_jepsen.cluster.local import LocalCluster  # noqa: PLC0415 - only a run on it needs it
 
-        yield LocalCluster(
+        made = LocalCluster(
             run_folder=folder,
             zookeeper_home=options.zookeeper_home,
             network=options.network,
             **_common(options),
         )
+        check_clients(options)  # nodes are such, and run here
+        yield made
     elif options.cluster == "docker":
         from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - an extra
 
@@ -95,8 +134,6 @@ def _hosts(options: "Options", folder: Path, fleet: Fleet, **of_fleet: Any) -> I
 
 def _common(options: "Options") -> dict[str, Any]:
     """What all real clusters are told."""
-    from dsm_jepsen.dsm.stores import open_store  # noqa: PLC0415 - only a real cluster needs it
-
     return {
         "open_store": partial(open_store, client=options.etcd_client),
         "store": options.store,
@@ -115,7 +152,7 @@ def _probe_containers(options: "Options") -> Findings:
         image = find_image(client)
     if image is None:
         unsure = frozenset(Capability) - {Capability.KILL, Capability.PAUSE}
-        return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine)
+        return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine, tried=False)
     one = ("n1",)
     with _hosts(options, Path(), DockerFleet(image=image, nodes=one), nodes=one) as container:
         return _findings(container)

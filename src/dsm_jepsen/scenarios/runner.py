@@ -21,7 +21,7 @@ from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
 from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, unknown
-from dsm_jepsen.scenarios._clusters import open_cluster
+from dsm_jepsen.scenarios._clusters import check_clients, open_cluster
 from dsm_jepsen.scenarios._file import open_scenario
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
 from dsm_jepsen.scenarios._machines import Machines
@@ -132,6 +132,9 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     clock = RealClock()
     started_ns = clock.wall_ns()
     folder = plan_folder(options.out, scenario.name, started_ns)
+    system = scenario.system(options.variant)
+    if system.program is None:  # its clients talk to the store themselves
+        check_clients(options)
     with open_cluster(options, folder, phase) as cluster:
         refuse_impossible(scenario, cluster)
         try:
@@ -146,14 +149,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
         workload = scenario.workload(chosen)
         with _observe(folder, clock, history, phase) as observer:
             observer.log(f"dsm-jepsen {__version__}: {options.command}")
-            act = carry_out(
-                scenario,
-                workload,
-                scenario.system(options.variant),
-                cluster,
-                seed=options.seed,
-                observer=observer,
-            )
+            act = carry_out(scenario, workload, system, cluster, seed=options.seed, observer=observer)
             if isinstance(cluster, SimCluster):
                 try:
                     cluster.run(act)

@@ -4,10 +4,14 @@ The client libraries are optional and are imported here only when a store is ope
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from urllib.parse import urlsplit
 
 from dsm_jepsen.dsm.stores.rpc import Rpc
 from dsm_jepsen.env import RefusedError, Store
+
+_EXTRAS = {"aetcd": "etcd", "etcd3": "etcd3"}
+"""The client libraries of etcd, and what of our package brings each."""
 
 
 def _silent(_line: str) -> None:
@@ -38,6 +42,33 @@ async def open_store(
     return EtcdStore(rpc, timeout_ms=timeout_ms, log=log)
 
 
+def check_client(store: str, client: str = "aetcd") -> None:
+    """See that the client library of a store can be imported, before anything needs it.
+
+    Args:
+        store: ``etcd`` or ``zookeeper``.
+        client: the library that talks to etcd.
+
+    Raises:
+        ValueError: there is no such client.
+        RefusedError: it is not installed.
+    """
+    if store == "etcd" and client not in _EXTRAS:
+        raise ValueError(f"etcd client {client!r}: expected {' or '.join(_EXTRAS)}")
+    module, whose, extra = (
+        (f"etcd_{client}", f"etcd client {client!r}", _EXTRAS[client])
+        if store == "etcd"
+        else ("zookeeper", "ZooKeeper", "zookeeper")
+    )
+    try:
+        import_module(f"{__name__}.{module}")
+    except ModuleNotFoundError as error:
+        raise RefusedError(
+            f"{whose} needs the module {error.name!r}, which is not installed: "
+            f"pip install 'dsm-jepsen[{extra}]'"
+        ) from error
+
+
 def _parse(url: str) -> tuple[str, str, int]:
     """Take scheme, host and port out of a store's url."""
     expected = "expected etcd://HOST:PORT, such as etcd://127.0.0.1:2379, or zookeeper://HOST:PORT"
@@ -54,31 +85,19 @@ def _parse(url: str) -> tuple[str, str, int]:
 
 def _open_zookeeper(host: str, port: int, *, timeout_ms: int, log: Callable[[str], None]) -> Store:
     """Import the library and make a connection with it."""
-    try:
-        from dsm_jepsen.dsm.stores.zookeeper import ZooKeeperStore
-    except ModuleNotFoundError as error:
-        raise RefusedError(
-            f"ZooKeeper needs the module {error.name!r}, which is not installed: "
-            "pip install 'dsm-jepsen[zookeeper]'"
-        ) from error
+    check_client("zookeeper")
+    from dsm_jepsen.dsm.stores.zookeeper import ZooKeeperStore
+
     return ZooKeeperStore(host, port, timeout_ms=timeout_ms, log=log)
 
 
 async def _connect(client: str, host: str, port: int) -> Rpc:
     """Import the library and connect with it."""
-    try:
-        if client == "aetcd":
-            from dsm_jepsen.dsm.stores import etcd_aetcd
+    check_client("etcd", client)
+    if client == "aetcd":
+        from dsm_jepsen.dsm.stores import etcd_aetcd
 
-            return await etcd_aetcd.connect(host, port)
-        if client == "etcd3":
-            from dsm_jepsen.dsm.stores import etcd_etcd3
+        return await etcd_aetcd.connect(host, port)
+    from dsm_jepsen.dsm.stores import etcd_etcd3
 
-            return etcd_etcd3.connect(host, port)
-    except ModuleNotFoundError as error:
-        extra = "etcd" if client == "aetcd" else "etcd3"
-        raise RefusedError(
-            f"etcd client {client!r} needs the module {error.name!r}, which is not installed: "
-            f"pip install 'dsm-jepsen[{extra}]'"
-        ) from error
-    raise ValueError(f"etcd client {client!r}: expected aetcd or etcd3")
+    return etcd_etcd3.connect(host, port)
