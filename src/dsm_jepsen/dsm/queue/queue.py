@@ -1,0 +1,200 @@
+"""The queue as its clients see it: submit, look, wait, cancel, redrive."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+import msgspec
+
+from dsm_jepsen.dsm.queue import changes, endings
+from dsm_jepsen.dsm.queue.changes import Hand
+from dsm_jepsen.dsm.queue.ledger import Change, Ledger, Read, read_entry
+from dsm_jepsen.dsm.queue.machine import AnyMachine
+from dsm_jepsen.dsm.queue.record import SHARDS, Keys, Record
+from dsm_jepsen.env import Clock, CompactedError, Compare, DefiniteError, IndefiniteError, Rng, Store
+
+
+class Queue:
+    """A client of one queue.
+
+    Every call may raise ``DefiniteError`` (certainly not done) or ``IndefiniteError`` (unknown).
+
+    Args:
+        store: a connection.
+        clock: of this place.
+        rng: draws the ids of instances.
+        machines: the types that may be submitted.
+        name: of the queue.
+        by: who the client is, for the histories of instances.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        rng: Rng,
+        machines: Mapping[str, AnyMachine],
+        name: str = "default",
+        by: str = "client",
+    ) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._machines = machines
+        self._keys = Keys.of(name)
+        self._ledger = Ledger(store, self._keys)
+        self._by = f"{by}/{rng.below(1 << 32, purpose='queue/client'):08x}"
+
+    def new_id(self) -> str:
+        """Draw an id for an instance: 16 hexadecimal digits."""
+        return "".join(f"{self._rng.below(1 << 32, purpose='queue/id'):08x}" for _ in range(2))
+
+    async def submit(self, machine: str, payload: Any, *, instance: str | None = None) -> str:
+        """Begin an instance and return its id.
+
+        Args:
+            machine: its type.
+            payload: of the machine's type of payloads, or JSON values that can be read as that.
+            instance: an id of its own, drawn by ``new_id`` before, so that it is known whatever happens.
+
+        Raises:
+            ValueError: there is no such machine, or the payload is not of its type.
+            DefiniteError: it does not exist and never will.
+            IndefiniteError: it may; the detail has its id.
+        """
+        kind = self._machines.get(machine)
+        if kind is None:
+            raise ValueError(f"no machine {machine!r}; known are {', '.join(self._machines)}")
+        encoded = msgspec.json.encode(payload)
+        try:
+            msgspec.json.decode(encoded, type=kind.payload)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"a payload of {machine!r}: {error}") from error
+        instance = instance or self.new_id()
+        if "/" in instance:
+            raise ValueError(f"an instance is called {instance!r}; only branches have a slash in their id")
+        record = changes.submitted(kind, instance, encoded, self._hand)
+        # If a first try is done very late, the instance may have come and gone by then.
+        unended = Compare(self._keys.ended(instance), None)
+        try:
+            done = await self._ledger.commit(Change(None, record), compares=(unended,))
+        except IndefiniteError as error:
+            raise IndefiniteError(error.kind, {"id": instance, "why": error.detail}) from error
+        if done is None:
+            # Definite: the compare failed, and was not beaten by an earlier try of ours.
+            raise DefiniteError("exists", f"there is an instance {instance} already")
+        return instance
+
+    async def get(self, instance: str) -> Record | None:
+        """Read an instance, or a branch, by a linearizable read; one that cannot be read shows as dead."""
+        read = await self._ledger.find(instance)
+        return None if read is None else read.record
+
+    async def follow(self, instance: str) -> AsyncIterator[Record]:
+        """Give an instance's record now and after every change, until it has ended or is in dead-letter.
+
+        Raises:
+            DefiniteError: there is no such instance.
+            OutcomeError: the store did not answer.
+        """
+        key = self._keys.live(instance)
+        while True:
+            entry = await self._ledger.store.get(key)
+            if entry is None:
+                break
+            record = read_entry(instance, entry).record
+            yield record
+            with suppress(CompactedError, IndefiniteError):
+                async with aclosing(self._ledger.store.watch(key, after=entry.position)) as changed:
+                    while record.status != "dead":
+                        change = await anext(changed)
+                        if change.entry is None:
+                            break
+                        record = read_entry(instance, change.entry).record
+                        yield record
+            if record.status == "dead":
+                return
+        last = await self.get(instance)
+        if last is None:
+            # Definite: a read has no effect.
+            raise DefiniteError("no-instance", f"there is no instance {instance}")
+        yield last
+
+    async def wait(self, instance: str) -> Record:
+        """Wait until an instance has ended or is in dead-letter.
+
+        Raises:
+            OutcomeError: there is no such instance, or the store did not answer.
+        """
+        last: Record | None = None
+        async with aclosing(self.follow(instance)) as records:  # type: ignore[type-var]
+            async for record in records:
+                last = record
+        assert last is not None, "what is followed is seen at least once"
+        return last
+
+    async def instances(self, place: str = "live") -> AsyncIterator[Record]:
+        """Give instances, one shard after the other.
+
+        Args:
+            place: ``live`` (those that go on, and those in dead-letter), ``ended`` or ``dead``.
+        """
+        for shard in range(SHARDS):
+            for entry in await self._ledger.store.list(f"{self._keys.root}{place}/{shard:02d}/"):
+                instance = entry.key.removeprefix(f"{self._keys.root}{place}/")[3:]
+                if place == "dead":
+                    read = await self._ledger.read(instance)
+                    if read is not None:
+                        yield read.record
+                else:
+                    yield read_entry(instance, entry).record
+
+    async def branches(self, instance: str) -> list[Record]:
+        """Give all branches that an instance ever had, nested ones as well, in the order of their ids."""
+        found: dict[str, Record] = {}
+        for home in (self._keys.live, self._keys.ended):
+            for entry in await self._ledger.store.list(f"{home(instance)}/"):
+                branch = entry.key.removeprefix(home(instance))
+                record = read_entry(f"{instance}{branch}", entry).record
+                found[record.id] = record
+        return [found[key] for key in sorted(found)]
+
+    async def cancel(self, instance: str, *, why: str = "cancelled by a client") -> Record:
+        """End an instance wherever it is; whoever has claimed it drops its result.
+
+        Returns:
+            its record: cancelled; or, as long as it has branches, with ``ending`` set.
+
+        Raises:
+            DefiniteError: there is no such instance that goes on.
+        """
+        stopped = await endings.stop(self._ledger, instance, "cancelled", why, self._hand)
+        if stopped is None:
+            # Definite: there was nothing to write to.
+            raise DefiniteError("no-instance", f"no instance {instance} goes on")
+        return stopped
+
+    async def redrive(self, instance: str) -> Record:
+        """Take an instance out of dead-letter, with all its attempts before it.
+
+        Raises:
+            DefiniteError: it is not in dead-letter, or its record can still not be read.
+        """
+        read = await self._ledger.read(instance)
+        if read is not None and not read.readable:
+            # Definite: nothing was written.
+            raise DefiniteError("unreadable", f"mend the record first: {read.record.error}")
+        marked = await self._ledger.store.get(self._keys.dead(instance))
+        if read is None or marked is None:
+            # Definite: nothing was written.
+            raise DefiniteError("not-dead", f"{instance} is not in dead-letter")
+        ready = changes.redriven(read.record, self._hand)
+        dead = Read(changes.buried(read.record, "", self._hand), read.version)
+        if await self._ledger.commit(Change(dead, ready)) is None:
+            # Definite: the compare failed.
+            raise DefiniteError("lost-race", f"somebody else changed {instance} meanwhile")
+        return ready
+
+    @property
+    def _hand(self) -> Hand:
+        return Hand(self._by, self._clock.wall_ns() // 1_000_000)

@@ -1,0 +1,219 @@
+"""A worker of the queue: as many as one likes, on any hosts, each goes on where others left off.
+
+A worker lives by a session: its key ``workers/SESSION`` is the only one bound to it. It holds claims as long
+as that lasts; when it is lost, ticks are cancelled, results dropped, and the worker begins anew with another
+session. What it held is found by others in the index ``running/SESSION/``, which has as many keys as there
+are claims, however many instances wait or have ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+
+from dsm_jepsen.dsm.queue.effects import Apply, Outbox
+from dsm_jepsen.dsm.queue.finder import Finder
+from dsm_jepsen.dsm.queue.hold import Hands
+from dsm_jepsen.dsm.queue.ledger import Ledger
+from dsm_jepsen.dsm.queue.machine import AnyMachine
+from dsm_jepsen.dsm.queue.observe import Observation, Observer, line_of
+from dsm_jepsen.dsm.queue.record import SHARDS, Effect, Keys
+from dsm_jepsen.env import Compare, Env, OutcomeError, Session
+
+SESSION_TTL_MS = 10_000
+"""How long the claims of a vanished worker stay."""
+
+SLOTS = 8
+"""How many instances a worker has in hand at once."""
+
+SWEEP_MS = 5_000
+"""How often claims and effects are looked through for what dead workers left, on average."""
+
+REJOIN_MS = 500
+"""The pause before a worker begins anew, on average."""
+
+GRACE_MS = 8_000
+"""How long a worker that is to stop lets its ticks finish; then they are cancelled and given back."""
+
+
+class Worker:
+    """One worker.
+
+    Args:
+        env: the world.
+        machines: the machines it can tick, by name.
+        name: of the queue.
+        slots: how many instances it has in hand at once.
+        apply: delivers an effect; by default it is logged.
+        observe: told of everything the worker does; by default it is logged.
+
+    Raises:
+        ValueError: a machine's deadline is longer than a session lasts.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        machines: Mapping[str, AnyMachine],
+        *,
+        name: str = "default",
+        slots: int = SLOTS,
+        apply: Apply | None = None,
+        observe: Observer | None = None,
+    ) -> None:
+        late = [machine.name for machine in machines.values() if machine.deadline_ms >= SESSION_TTL_MS]
+        if late:
+            raise ValueError(f"machines {late} have deadlines of {SESSION_TTL_MS} ms, a session, or more")
+        if slots < 1:
+            raise ValueError(f"a worker has {slots} slots; it needs at least 1")
+        self._env = env
+        self._machines = machines
+        self._keys = Keys.of(name)
+        self._ledger = Ledger(env.store, self._keys)
+        self._slots = slots
+        self._observe = observe or (lambda seen: env.log(line_of(seen)))
+        self._apply = apply or self._log_effect
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until told to stop, beginning anew whenever the session is lost."""
+        while not self._stop.is_set():
+            try:
+                await self._live()
+            except OutcomeError as error:
+                self._env.log(f"begins anew: {error}")
+            if not self._stop.is_set():
+                await self._pause(REJOIN_MS, "rejoin")
+
+    def stop(self) -> None:
+        """Take nothing more, finish the ticks that run or give them back, then end ``run``."""
+        self._stop.set()
+
+    async def _live(self) -> None:
+        """Work for as long as one session lasts."""
+        session = await self._env.store.open_session(SESSION_TTL_MS)
+        try:
+            own = self._keys.worker(session.id)
+            entry = await self._env.store.put(own, self._env.node.encode(), session=session)
+            hands = Hands(
+                env=self._env,
+                ledger=self._ledger,
+                machines=self._machines,
+                session=session,
+                fence=Compare(own, entry.version),
+                outbox=Outbox(self._ledger, self._tell_and_apply(session), self._env.log),
+                observe=self._observe,
+            )
+            finder = Finder(self._env, self._keys, session=session.id, held=hands.held)
+            self._env.log(f"works in session {session.id}")
+            await self._work(hands, finder)
+        finally:
+            try:
+                await session.close()
+            except OutcomeError as error:
+                self._env.log(f"the session ends by its ttl: {error}")
+
+    async def _work(self, hands: Hands, finder: Finder) -> None:
+        slots = [asyncio.create_task(self._slot(hands, finder)) for _ in range(self._slots)]
+        helpers = [
+            asyncio.create_task(self._sweep_always(hands, finder)),
+            asyncio.create_task(self._watch_workers(hands, finder)),
+            *(asyncio.create_task(finder.follow(f"{shard:02d}")) for shard in range(SHARDS)),
+        ]
+        ends = [asyncio.create_task(hands.session.wait_lost()), asyncio.create_task(self._stop.wait())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if hands.session.alive:
+                hands.stopping = True
+                finder.close()
+                await self._finish(hands, slots)
+            else:
+                self._env.log(f"session {hands.session.id} is lost")
+        finally:
+            for task in (*slots, *helpers, *ends):
+                task.cancel()
+            await asyncio.gather(*slots, *helpers, *ends, return_exceptions=True)
+
+    async def _finish(self, hands: Hands, slots: list["asyncio.Task[None]"]) -> None:
+        """Let ticks finish, cancel those that take too long, and give back what they held."""
+        _, late = await asyncio.wait(slots, timeout=GRACE_MS / 1000)
+        claims = [claim for claim in hands.held.values() if claim is not None]
+        for slot in late:
+            slot.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        for claim in claims:
+            await hands.release(claim)
+
+    async def _slot(self, hands: Hands, finder: Finder) -> None:
+        """Take one instance after the other."""
+        while (taken := await finder.take()) is not None:
+            found, instance = taken
+            try:
+                await hands.work(instance, found)
+            except Exception as error:  # noqa: BLE001 - one instance must not take a worker down
+                self._env.log(f"{instance} is left for later: {type(error).__name__}: {error}")
+                await self._pause(REJOIN_MS, "slot")
+
+    async def _sweep_always(self, hands: Hands, finder: Finder) -> None:
+        while True:
+            await self._pause(SWEEP_MS, "sweep")
+            await self._sweep(hands, finder)
+
+    async def _watch_workers(self, hands: Hands, finder: Finder) -> None:
+        """Sweep as soon as a worker comes or goes."""
+        while True:
+            try:
+                async with aclosing(self._env.store.watch_hint(f"{self._keys.root}workers/")) as hints:
+                    async for _ in hints:
+                        await self._sweep(hands, finder)
+            except OutcomeError as error:
+                self._env.log(f"watching the workers anew: {error}")
+            await self._pause(REJOIN_MS, "watch-workers")
+
+    async def _sweep(self, hands: Hands, finder: Finder) -> None:
+        """Find what dead workers left: claims, and effects not delivered."""
+        store, keys = self._env.store, self._keys
+        session = hands.session.id
+        try:
+            running = await store.list(f"{keys.root}running/")
+            living = {
+                entry.key.removeprefix(f"{keys.root}workers/")
+                for entry in await store.list(f"{keys.root}workers/")
+            }
+            finder.meet(living)
+            for entry in running:
+                owner, _, instance = entry.key.removeprefix(f"{keys.root}running/").partition("/")
+                # What is ours but not in hand comes from a claim whose reply was lost.
+                if owner not in living or (owner == session and instance not in hands.held):
+                    finder.add(entry.key, instance)
+            await hands.outbox.sweep(living, session=session)
+        except OutcomeError as error:
+            self._env.log(f"claims and effects were not looked through: {error}")
+
+    def _tell_and_apply(self, session: Session) -> Callable[[Effect], Awaitable[None]]:
+        """Deliver, and say so before and after."""
+
+        def tell(what: str, effect: Effect) -> None:
+            self._observe(
+                Observation(
+                    what=what,
+                    by=f"{self._env.node}/{session.id}",
+                    at_ms=self._env.clock.wall_ns() // 1_000_000,
+                    id=effect.id,
+                    seq=effect.seq,
+                    effect=effect.key,
+                )
+            )
+
+        async def apply(effect: Effect) -> None:
+            tell("apply", effect)
+            await self._apply(effect)
+            tell("applied", effect)
+
+        return apply
+
+    async def _log_effect(self, effect: Effect) -> None:
+        self._env.log(f"effect {effect.key}: {bytes(effect.value).decode()}")
+
+    async def _pause(self, pause_ms: int, purpose: str) -> None:
+        jitter = 0.5 + self._env.rng.uniform(purpose=f"queue/{purpose}")
+        await asyncio.sleep(pause_ms * jitter / 1000)
