@@ -40,16 +40,21 @@ from dsm_jepsen.scenarios.generators import (
     phases,
     sleep,
     then,
+    until,
     until_ok,
 )
 
 _CRASHES = 8
+_EVENTS_MAX = 30
 
 
 def _crash_mid_commit(thread: int) -> Generator:
-    event = by(thread, any_sends("H"))
+    # One after the other until one is hit: on hosts that are reached by commands a kill takes longer than
+    # a commit.
+    events = until(lambda event: event.type in {"fail", "info"}, cycle(any_sends("H"), times=_EVENTS_MAX))
     return phases(
-        fault_mid_commit("kill-node", event, nodes=[NODES[thread]]), nemesis(once("stop-kill-node"))
+        fault_mid_commit("kill-node", by(thread, events), nodes=[NODES[thread]]),
+        nemesis(once("stop-kill-node")),
     )
 
 
