@@ -31,7 +31,7 @@ def adequacy(
             ``start-kill`` and ``stop-kill``.
         min_kinds: how many different faults must have been installed; each time one was, it must have ended.
         min_ok_during: operation's name to how many must have been sent and have ended ``ok`` while a fault
-            was in force: seen to act, and not being healed yet.
+            was in force: acting, as was seen then or later, and not being healed yet.
     """
 
     def check(history: History) -> Verdict:
