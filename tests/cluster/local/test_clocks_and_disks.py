@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dsm_jepsen.cluster.local import LocalCluster
+from dsm_jepsen.cluster.local import LocalCluster, clocks
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import (
     Capability,
@@ -161,6 +161,7 @@ def test_where_nothing_can_be_preloaded_clocks_cannot_be_skewed_and_the_reason_i
         (tools / "cc").write_text(tool)
         (tools / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
+    clocks.library.cache_clear()
     assert Capability.CLOCK not in cluster.control.capabilities()
     assert re.search(words, cluster.control.reasons()[Capability.CLOCK])
 

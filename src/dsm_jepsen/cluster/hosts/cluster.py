@@ -104,7 +104,7 @@ class HostsCluster:
         self._outposts: dict[str, Outpost] = {}
         self._found: dict[str, Found] = {}
         self._members: dict[str, Member] = {}
-        self._running: set[Role] = set()
+        self._running: set[tuple[str, Role]] = set()
         self._told: set[str] = set()
         self._links = HostLinks(self._store.ports, kill_stale=kill_stale)
         self._control = HostsControl(
@@ -285,7 +285,7 @@ class HostsCluster:
             title=self._store.name,
             skewable=self._store.name not in IMMUNE,
         )
-        self._running.add(Role.STORE)
+        self._running.add((node, Role.STORE))
 
     async def _start_program(self, program: Program, node: str) -> None:
         address, ports = self._hosts[node].address, self._store.ports
@@ -299,7 +299,7 @@ class HostsCluster:
         ]
         user = self._users.get(Role.NODE, "root")
         await self._outposts[node].daemon(Role.NODE, argv, user=user, title="the node program", skewable=True)
-        self._running.add(Role.NODE)
+        self._running.add((node, Role.NODE))
 
     async def _wait_up(self, role: Role, up: Callable[[str], Awaitable[bool]]) -> None:
         waiting = self._nodes
@@ -339,7 +339,7 @@ class HostsCluster:
 
     async def _beat_once(self, node: str) -> None:
         """Let a host know that the harness lives, and hear what its daemons do."""
-        verbs, running = self._control.verbs, frozenset(self._running)
+        verbs, running = self._control.verbs, [role for role in Role if (node, role) in self._running]
         try:
             said = dict(await self._outposts[node].beat())
         except HostError as error:

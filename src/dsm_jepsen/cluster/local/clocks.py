@@ -1,9 +1,10 @@
 """The wall clocks of a local cluster's processes: a library that shifts them, and a file for each process.
 
-The library is compiled once for each user, into the folder of all runs, and tried before it is used.
+The library is compiled and tried once in a process, and written anew into each run's folder, so that nothing
+stays behind.
 """
 
-import hashlib
+import functools
 import os
 import shutil
 import struct
@@ -12,11 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 
 from dsm_jepsen.cluster.local.lan import Place
-from dsm_jepsen.cluster.local.leftovers import base_folder
 from dsm_jepsen.cluster.skew import COMPILE, LINK, SOURCE, UNSKEWED, environment
 from dsm_jepsen.env import RefusedError, Role
 
@@ -36,7 +35,7 @@ class Clocks:
         self._immune = immune
         self._files: dict[Place, Path] = {}
 
-    @cached_property
+    @functools.cached_property
     def because(self) -> str | None:
         """Why no clock can be skewed here; ``None`` if clocks can: it was tried."""
         try:
@@ -49,9 +48,12 @@ class Clocks:
         """Give a process its file in a folder; returns what its environment needs for it."""
         if self.because is not None or (place[1] is Role.STORE and self._immune is not None):
             return {}
+        made = folder / "skew.so"
+        if not made.exists():
+            made.write_bytes(library())
         file = self._files[place] = folder / f"clock-{place[0]}-{place[1]}"
         file.write_bytes(UNSKEWED)
-        return environment(str(library()), str(file))
+        return environment(str(made), str(file))
 
     def clear(self) -> None:
         """Forget the files, which are removed with their folder."""
@@ -82,20 +84,17 @@ def _write(file: Path, offset_ns: int) -> None:
         mapped.write(struct.pack("=qq", offset_ns, 0))
 
 
-def library() -> Path:
-    """The compiled library, made and tried if need be.
+@functools.cache
+def library() -> bytes:
+    """The compiled library, tried.
 
     Raises:
         RefusedError: there is no compiler, or it or the library does not work.
     """
-    digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    ready = base_folder() / f"skew-{digest}.so"
-    if ready.exists():
-        return ready
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise RefusedError("clocks are skewed by a small library, and there is no C compiler: install gcc")
-    with tempfile.TemporaryDirectory(dir=ready.parent, prefix="skew-") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         made, file = Path(folder) / "skew.so", Path(folder) / "clock"
         said = _run([compiler, *COMPILE, str(made), str(SOURCE), *LINK])
         if said.returncode != 0:
@@ -109,14 +108,13 @@ def library() -> Path:
                 f"a preloaded library does not shift the clock of {sys.executable}: "
                 f"it said {(said.stderr or said.stdout).strip()[-200:]!r}"
             )
-        made.replace(ready)
-    return ready
+        return made.read_bytes()
 
 
 def built() -> bytes | None:
     """The compiled library, to be taken elsewhere; ``None`` if it cannot be made here."""
     try:
-        return library().read_bytes()
+        return library()
     except (RefusedError, OSError):
         return None
 

@@ -43,7 +43,7 @@ class RunFolder:
 
     def __init__(self) -> None:
         born = birth(os.getpid())
-        base = base_folder()
+        base = _base()
         for number in range(_CLUSTERS_MAX):
             self._folder = base / f"{os.getpid()}-{born}-{number}"
             with suppress(FileExistsError):
@@ -79,7 +79,7 @@ def clean_leftovers(log: Callable[[str], None]) -> list[str]:
         The same lines.
     """
     lines = []
-    folders = {folder.name: folder for folder in base_folder().iterdir()}
+    folders = {folder.name: folder for folder in _base().iterdir()}
     networks = namespaces.runs()
     for run in sorted(folders.keys() | networks):
         name = _NAME.fullmatch(run)
@@ -124,7 +124,7 @@ def _listed(folder: Path) -> Iterator[tuple[int, str]]:
                 yield int(match[1]), match[2]
 
 
-def base_folder() -> Path:
+def _base() -> Path:
     """The folder of all runs of this user, made if need be; nobody else may write there.
 
     A user who is root of a namespace has the same as outside, so that each can clean up after the other.
