@@ -113,18 +113,6 @@ def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dsm-jepsen run isolated-events" in capsys.readouterr().out
 
 
-def test_without_an_etcd_it_is_said_what_to_install(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert (
-        run_command(["run", "isolated-events", "--cluster", "local", "--out", str(tmp_path / "store")]) == 254
-    )
-    assert "pip install 'dsm-jepsen[local]'" in capsys.readouterr().err
-    assert not (tmp_path / "store").exists()
-
-
 def test_a_node_whose_address_is_taken_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

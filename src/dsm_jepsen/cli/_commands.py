@@ -207,12 +207,17 @@ def node(**options: Any) -> int:
     return 0
 
 
+def _own_process() -> bool:
+    """Whether this process is there for the command alone."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.obj is True
+
+
 def _become_root() -> None:
     """Let an ordinary user's local cluster have networks of its own, if this process may be changed."""
     from dsm_jepsen.cluster.local import enter_user_namespace
 
-    context = click.get_current_context(silent=True)
-    if context is not None and context.obj is True:
+    if _own_process():
         # Where it cannot be done the cluster says why, if that matters.
         with suppress(RefusedError):
             enter_user_namespace()

@@ -20,6 +20,7 @@ from dsm_jepsen import __version__
 from dsm_jepsen.cli._commands import BAD_ARGUMENTS
 from dsm_jepsen.cli._commands import _become_root as become_root
 from dsm_jepsen.cli._commands import _debug as debug
+from dsm_jepsen.cli._commands import _own_process as own_process
 from dsm_jepsen.cli._commands import _zookeeper_home as zookeeper_home
 from dsm_jepsen.cli._machines import machine_options, take_machines
 from dsm_jepsen.cli._progress import progress
@@ -72,15 +73,15 @@ def doctor(cluster: str | None, store: str | None, zookeeper_home: Path | None, 
 
 
 def _try(options: Options) -> Findings:
-    if options.cluster == "simulated" or (options.cluster == "local" and os.geteuid() == 0):
-        return probe(options)
-    if options.cluster == "local":
+    if options.cluster in {"docker", "ssh"}:
+        with progress("doctor") as say:
+            say(f"trying {options.cluster} with {options.store}")
+            return probe(options)
+    if options.cluster == "local" and os.geteuid() != 0 and own_process():
         # In a process of its own: who becomes root of a user namespace is cut off from the other clusters.
         with ProcessPoolExecutor(1, mp_context=get_context("fork"), initializer=become_root) as child:
             return child.submit(probe, options).result()
-    with progress("doctor") as say:
-        say(f"trying {options.cluster} with {options.store}")
-        return probe(options)
+    return probe(options)
 
 
 def _page(found: Found) -> Iterator[str]:

@@ -62,6 +62,10 @@ def check_client(store: str, client: str = "aetcd") -> None:
     )
     try:
         import_module(f"{__name__}.{module}")
+        if module == "etcd_etcd3":  # which imports its library late
+            from dsm_jepsen.dsm.stores.etcd3_stubs import load_etcd3
+
+            load_etcd3()
     except ModuleNotFoundError as error:
         raise RefusedError(
             f"{whose} needs the module {error.name!r}, which is not installed: "
