@@ -1,7 +1,6 @@
 """A node started by hand and driven over HTTP, as a person would with curl, also in its error state."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -18,11 +17,6 @@ pytestmark = [pytest.mark.etcd, pytest.mark.slow]
 Ask = Callable[..., tuple[int, Any]]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + 30
     while not condition():
@@ -31,20 +25,9 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 @pytest.fixture
-def etcd(tmp_path: Path, etcd_binary: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    clients, peers = free_port(), free_port()
-    urls = ("--listen-client-urls", "--advertise-client-urls")
-    arguments = [word for flag in urls for word in (flag, f"http://127.0.0.1:{clients}")]
-    arguments += ["--listen-peer-urls", f"http://127.0.0.1:{peers}", "--data-dir", str(tmp_path / "data")]
-    with (tmp_path / "etcd.log").open("wb") as log:
-        process = subprocess.Popen([str(etcd_binary), *arguments], stdout=log, stderr=log)
-    yield process, clients
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
-def ask(etcd: tuple[subprocess.Popen[bytes], int], tmp_path: Path) -> Iterator[Ask]:
+def ask(
+    etcd: tuple[subprocess.Popen[bytes], int], tmp_path: Path, free_port: Callable[[], int]
+) -> Iterator[Ask]:
     listen = f"127.0.0.1:{free_port()}"
     arguments = ["--name", "n1", "--store-url", f"etcd://127.0.0.1:{etcd[1]}", "--listen", listen]
     with (tmp_path / "node.log").open("wb") as log:

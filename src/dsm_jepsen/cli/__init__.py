@@ -14,6 +14,7 @@ import rich_click as click
 from dsm_jepsen.cli._cluster import cluster
 from dsm_jepsen.cli._commands import BAD_ARGUMENTS, HARNESS_FAILED, app
 from dsm_jepsen.cli._doctor import doctor
+from dsm_jepsen.cli._queue import COMMANDS as QUEUE_COMMANDS
 from dsm_jepsen.cluster import ClusterError
 from dsm_jepsen.env import RefusedError
 from dsm_jepsen.history import HistoryError
@@ -22,6 +23,8 @@ from dsm_jepsen.scenarios import ScenarioError
 INTERRUPTED = 130
 
 app.add_command(cluster)
+for command in QUEUE_COMMANDS:
+    app.add_command(command)
 app.add_command(doctor)
 
 
