@@ -19,7 +19,7 @@ check: $(VENV)/.dev  ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not etcd and not zookeeper and not namespaces and not docker"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh"
 
 fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,118 @@
+"""Whole runs on five hosts with an sshd each: containers that know nothing of the harness."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.ssh, pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "ssh-hosts"
+PATIENCE_S = 90.0
+
+
+def why_not() -> str | None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
+        return "no Docker Engine here, whose containers serve as hosts"
+    if shutil.which("ssh-keygen") is None:
+        return "no ssh-keygen here (Debian: openssh-client)"
+    return None
+
+
+class Hosts:
+    """Five hosts, a folder with their nodes file and keys, and runs on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def command(self, scenario: str, *options: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "dsm_jepsen", "run", scenario, "--seed", "3", "--cluster", "ssh"),
+            *("--nodes-file", f"{self.folder}/hosts.txt", "--ssh-private-key", f"{self.folder}/key"),
+            *("--known-hosts", f"{self.folder}/known_hosts", "--out", f"{self.folder}/store", *options),
+        ]
+
+    def run(self, scenario: str, *options: str) -> None:
+        done = subprocess.run(
+            self.command(scenario, *options), capture_output=True, text=True, check=False, timeout=400
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def on_each(self, script: str) -> list[str]:
+        """What a script says on each host, not by SSH."""
+        label = f"label=dsm-jepsen.ssh-hosts={self.folder}"
+        names = subprocess.run(
+            ["docker", "ps", "-q", "--filter", label], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert len(names) == 5
+        argv = (["docker", "exec", name, "sh", "-c", script] for name in names)
+        return [subprocess.run(one, capture_output=True, text=True, check=False).stdout for one in argv]
+
+    def cut(self) -> bool:
+        """Whether some host drops packets."""
+        return any("saddr" in rules for rules in self.on_each("nft list table ip dsm_jepsen 2>/dev/null"))
+
+    def left(self) -> list[str]:
+        """What a run has left: files, daemons and rules."""
+        look = (
+            "ls /var/lib/dsm-jepsen; nft list tables | grep dsm; "
+            "ps -eo args | grep -E '[e]tcd |[j]ava |[d]sm_jepsen|[o]n_host'"
+        )
+        return [said for said in self.on_each(look) if said]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Five hosts. Without Docker the tests are skipped; in CI they fail."""
+    if because := why_not():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have it: {because}")
+        pytest.skip(because)
+    image = ["docker", "image", "inspect", "dsm-jepsen-node:latest"]
+    if subprocess.run(image, capture_output=True, check=False).returncode:
+        subprocess.run([sys.executable, "-m", "dsm_jepsen", "cluster", "build"], check=True)
+    folder = tmp_path_factory.mktemp("hosts")
+    try:
+        subprocess.run([SCRIPT, "up", folder], check=True, capture_output=True)
+        yield Hosts(folder)
+    finally:
+        subprocess.run([SCRIPT, "down", folder], check=True, capture_output=True)
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S:g} s: {what}"
+        time.sleep(0.5)
+
+
+def test_hosts_mend_their_network_after_the_harness_was_killed_and_the_next_run_cleans_up(
+    hosts: Hosts,
+) -> None:
+    said = hosts.folder / "killed.log"
+    with said.open("w") as log:
+        killed = subprocess.Popen(hosts.command("partition-half", "--store", "etcd"), stdout=log, stderr=log)
+    try:
+        # Before that cuts are tried out.
+        wait(lambda: "main phase" in said.read_text(), "the main phase")
+        wait(hosts.cut, "the cut")
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    wait(lambda: not hosts.cut(), "the end of the cut")
+    assert hosts.left()
+    hosts.run("partition-half", "--store", "etcd")
+    assert hosts.left() == []
+    assert list(hosts.folder.glob("store/partition-half/latest/n5/etcd.log"))
+
+
+def test_a_run_with_zookeeper(hosts: Hosts) -> None:
+    hosts.run("crash-all", "--store", "zookeeper")
+    assert hosts.left() == []
