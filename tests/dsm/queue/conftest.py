@@ -67,7 +67,7 @@ class World:
     Attributes:
         seen: what the workers told of their work.
         applied: how often each effect was delivered, by its key.
-        workers: the latest incarnation on each host.
+        workers: the latest incarnation on each host; ``envs`` are their worlds.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class World:
         self.applied: Counter[str] = Counter()
         self.effects: list[Effect] = []
         self.workers: dict[str, Worker] = {}
+        self.envs: dict[str, Env] = {}
         self.queue: Queue
         self.store: Store
         self._seed = seed
@@ -93,6 +94,7 @@ class World:
         self._slots = slots
 
     async def _main(self, env: Env) -> None:
+        self.envs[env.node] = env
         store: Any = Forgetful(env.store, env.rng.fork("forget"), self._forgets)
         self.workers[env.node] = Worker(
             replace(env, store=store),

@@ -10,8 +10,11 @@ import pytest
 
 from dsm_jepsen.dsm.machines.steak import STEAK
 from dsm_jepsen.dsm.queue import Advance, AnyMachine, FailError, Observation, Record, RetryError
+from dsm_jepsen.dsm.queue.effects import Outbox
+from dsm_jepsen.dsm.queue.hold import Hands
+from dsm_jepsen.dsm.queue.ledger import Ledger
 from dsm_jepsen.dsm.queue.record import Keys, encode, shard_of
-from dsm_jepsen.env import Role
+from dsm_jepsen.env import Compare, Role
 
 if TYPE_CHECKING:
     from tests.dsm.queue.conftest import World
@@ -65,6 +68,45 @@ def test_what_a_vanished_worker_held_is_taken_over_and_it_commits_nothing_more(
         await asyncio.sleep(20)
         assert await world.queue.get(instance) == record
         assert [one.by for one in world.told("advance", instance)] == [claims[1].by]
+
+    make_world([make_machine(slow)]).run(story)
+
+
+def test_a_claim_is_taken_over_only_when_the_owners_session_is_gone(
+    make_world: "type[World]", make_machine: Make
+) -> None:
+    async def slow(instance: Any) -> Advance[Any]:
+        await asyncio.sleep(4)
+        return await over(instance)
+
+    async def story(world: "World") -> None:
+        instance = await world.queue.submit("test", {})
+        owner = await world.claimed(instance)
+        session = next(
+            name for name, entry in (await world.keys("workers")).items() if entry.value == owner.encode()
+        )
+        mine = await world.store.open_session(10_000)
+        entry = await world.store.put(KEYS.worker(mine.id), b"n9", session=mine)
+        env = replace(world.envs[owner], node="n9", store=world.store)
+        ledger = Ledger(world.store, KEYS)
+        hands = Hands(
+            env=env,
+            ledger=ledger,
+            machines=world.machines,
+            session=mine,
+            fence=Compare(KEYS.worker(mine.id), entry.version),
+            outbox=Outbox(ledger, world._apply, env.log),
+            observe=world.seen.append,
+        )
+        await hands.work(instance, KEYS.running(session, instance))
+        record = await world.queue.get(instance)
+        assert record is not None
+        assert (record.owner, record.token) == (session, 1)
+        await world.store.delete(KEYS.worker(session))
+        await hands.work(instance, KEYS.running(session, instance))
+        (record,) = await world.wait(instance)
+        assert record.token == 2
+        assert [one.by for one in world.told("advance")] == [f"n9/{mine.id}"]
 
     make_world([make_machine(slow)]).run(story)
 
