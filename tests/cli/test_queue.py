@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ POISON = Machine(
 '''
 
 Run = Callable[..., tuple[int, str, str]]
-Start = Callable[[str], subprocess.Popen[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -71,9 +72,9 @@ def run(url: str, tmp_path: Path) -> Run:
 def start(url: str, tmp_path: Path) -> Iterator[Start]:
     processes: list[subprocess.Popen[bytes]] = []
 
-    def worker(name: str) -> subprocess.Popen[bytes]:
+    def worker(name: str, *more: str) -> subprocess.Popen[bytes]:
         with (tmp_path / f"{name}.log").open("ab") as log:
-            words = ["worker", "--name", name, "--store-url", url, "--machines", "tried"]
+            words = ["worker", "--name", name, "--store-url", url, "--machines", "tried", *more]
             process = subprocess.Popen([sys.executable, "-m", "dsm_jepsen", *words], cwd=tmp_path, stderr=log)
         processes.append(process)
         return process
@@ -122,6 +123,21 @@ def test_a_worker_told_to_stop_gives_back_what_it_has(run: Run, start: Start) ->
     # Given back, so that the next worker need not wait for a session to run out.
     start("second")
     wait_for(lambda: "token 2" in run("instance", instance)[1], "nobody took it over")
+
+
+def test_a_worker_answers_how_it_is(start: Start, free_port: Callable[[], int]) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    start("w", "--listen", listen)
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{listen}/status", timeout=5) as answer:
+                return json.loads(answer.read())["alive"] is True
+        except OSError:
+            return False
+
+    wait_for(answers, "it never answered")
+    assert start("late", "--listen", listen).wait(timeout=30) == 254
 
 
 def test_waiting_tells_by_its_exit_code_how_it_ended(run: Run, start: Start) -> None:

@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import wraps
@@ -122,8 +122,11 @@ def _outcomes(act: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 @_machines
 @click.option("--name", "node", default=socket.gethostname, help="The worker's name [default: the host's].")
 @click.option("--slots", type=click.IntRange(min=1), default=8, show_default=True, help="Instances at once.")
+@click.option("--listen", help="Where GET /status is answered: 127.0.0.1:8081.")
 @_outcomes
-async def worker(store_url: str, name: str, modules: tuple[str, ...], node: str, slots: int) -> int:
+async def worker(
+    *, store_url: str, name: str, modules: tuple[str, ...], node: str, slots: int, listen: str | None
+) -> int:
     """Work for a queue until told to stop; SIGTERM lets ticks finish or gives them back."""
     clock = RealClock()
 
@@ -132,6 +135,7 @@ async def worker(store_url: str, name: str, modules: tuple[str, ...], node: str,
         print(f"{moment:%H:%M:%S.%f} {node} {line}", file=sys.stderr, flush=True)
 
     machines = load_machines(modules)
+    network = HttpNetwork({}, listen=listen, log=log)
     try:
         connection = await open_store(store_url, log=log)
         async with connection as store:
@@ -140,7 +144,7 @@ async def worker(store_url: str, name: str, modules: tuple[str, ...], node: str,
                 clock=clock,
                 rng=Rng(secrets.token_hex(8)),
                 store=store,
-                network=HttpNetwork({}),
+                network=network,
                 log=log,
             )
             one = Worker(env, machines, name=name, slots=slots)
@@ -148,9 +152,14 @@ async def worker(store_url: str, name: str, modules: tuple[str, ...], node: str,
             for end in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(end, one.stop)
             log(f"starting with {', '.join(machines)}, store {store_url}")
-            await one.run()
+            status = asyncio.create_task(network.serve(one.handle)) if listen else None
+            try:
+                await _run_beside(one.run(), status)
+            finally:
+                if status is not None:
+                    status.cancel()
             log("stopped")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     return DONE
 
@@ -238,6 +247,18 @@ async def cancel(instance: str, store_url: str, name: str) -> int:
     async with _open(store_url, name, {}) as queue:
         click.echo(_line(await queue.cancel(instance)))
     return DONE
+
+
+async def _run_beside(work: Coroutine[Any, Any, None], status: "asyncio.Task[None] | None") -> None:
+    """Work to the end, unless the status cannot be served."""
+    working = asyncio.create_task(work)
+    if status is not None:
+        await asyncio.wait([working, status], return_when=asyncio.FIRST_COMPLETED)
+        if status.done():
+            working.cancel()
+            await asyncio.wait([working])
+            await status
+    await working
 
 
 async def _follow(queue: Queue, instance: str) -> int:

@@ -14,7 +14,7 @@ from dsm_jepsen.dsm.queue.effects import Outbox
 from dsm_jepsen.dsm.queue.hold import Hands
 from dsm_jepsen.dsm.queue.ledger import Ledger
 from dsm_jepsen.dsm.queue.record import Keys, encode, shard_of
-from dsm_jepsen.env import Compare, Role
+from dsm_jepsen.env import Compare, Request, Role
 
 if TYPE_CHECKING:
     from tests.dsm.queue.conftest import World
@@ -109,6 +109,25 @@ def test_a_claim_is_taken_over_only_when_the_owners_session_is_gone(
         assert [one.by for one in world.told("advance")] == [f"n9/{mine.id}"]
 
     make_world([make_machine(slow)]).run(story)
+
+
+def test_a_worker_tells_its_session_and_what_it_has_in_hand(
+    make_world: "type[World]", make_machine: Make
+) -> None:
+    async def story(world: "World") -> None:
+        worker = world.workers["n1"]
+        idle = await worker.handle(Request(method="GET", path="/status"))
+        assert (idle.status, idle.body["alive"], idle.body["held"]) == (200, True, [])
+        instance = await world.queue.submit("test", {})
+        await world.claimed(instance)
+        busy = await worker.handle(Request(method="GET", path="/status"))
+        assert (busy.body["session"], busy.body["held"]) == (idle.body["session"], [instance])
+        assert (await worker.handle(Request(method="GET", path="/"))).status == 404
+        await world.isolate("n1")
+        await asyncio.sleep(11)
+        assert (await worker.handle(Request(method="GET", path="/status"))).status == 503
+
+    make_world([make_machine(never)], nodes=("n1",)).run(story)
 
 
 def test_a_tick_is_cancelled_when_its_worker_has_lost_the_session(

@@ -1,6 +1,6 @@
 """The queue as its clients see it: submit, look, wait, cancel, redrive."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -90,7 +90,7 @@ class Queue:
         read = await self._ledger.find(instance)
         return None if read is None else read.record
 
-    async def follow(self, instance: str) -> AsyncIterator[Record]:
+    async def follow(self, instance: str) -> AsyncGenerator[Record, None]:
         """Give an instance's record now and after every change, until it has ended or is in dead-letter.
 
         Raises:
@@ -127,13 +127,13 @@ class Queue:
             OutcomeError: there is no such instance, or the store did not answer.
         """
         last: Record | None = None
-        async with aclosing(self.follow(instance)) as records:  # type: ignore[type-var]
+        async with aclosing(self.follow(instance)) as records:
             async for record in records:
                 last = record
         assert last is not None, "what is followed is seen at least once"
         return last
 
-    async def instances(self, place: str = "live") -> AsyncIterator[Record]:
+    async def instances(self, place: str = "live") -> AsyncGenerator[Record, None]:
         """Give instances, one shard after the other.
 
         Args:

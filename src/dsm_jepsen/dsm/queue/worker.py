@@ -9,6 +9,7 @@ are claims, however many instances wait or have ended.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from typing import ClassVar
 
 from dsm_jepsen.dsm.queue.effects import Apply, Outbox
 from dsm_jepsen.dsm.queue.finder import Finder
@@ -17,7 +18,7 @@ from dsm_jepsen.dsm.queue.ledger import Ledger
 from dsm_jepsen.dsm.queue.machine import AnyMachine
 from dsm_jepsen.dsm.queue.observe import Observation, Observer, line_of
 from dsm_jepsen.dsm.queue.record import SHARDS, Effect, Keys
-from dsm_jepsen.env import Compare, Env, OutcomeError, Session
+from dsm_jepsen.env import Compare, Env, OutcomeError, Request, Response, Session
 
 SESSION_TTL_MS = 10_000
 """How long the claims of a vanished worker stay."""
@@ -46,9 +47,16 @@ class Worker:
         apply: delivers an effect; by default it is logged.
         observe: told of everything the worker does; by default it is logged.
 
+    Attributes:
+        ledger_kind, outbox_kind, hands_kind: the parts it is made of; a planted flaw replaces one.
+
     Raises:
         ValueError: a machine's deadline is longer than a session lasts.
     """
+
+    ledger_kind: ClassVar[type[Ledger]] = Ledger
+    outbox_kind: ClassVar[type[Outbox]] = Outbox
+    hands_kind: ClassVar[type[Hands]] = Hands
 
     def __init__(
         self,
@@ -68,11 +76,12 @@ class Worker:
         self._env = env
         self._machines = machines
         self._keys = Keys.of(name)
-        self._ledger = Ledger(env.store, self._keys)
+        self._ledger = self.ledger_kind(env.store, self._keys)
         self._slots = slots
         self._observe = observe or (lambda seen: env.log(line_of(seen)))
         self._apply = apply or self._log_effect
         self._stop = asyncio.Event()
+        self._hands: Hands | None = None
 
     async def run(self) -> None:
         """Work until told to stop, beginning anew whenever the session is lost."""
@@ -88,25 +97,41 @@ class Worker:
         """Take nothing more, finish the ticks that run or give them back, then end ``run``."""
         self._stop.set()
 
+    async def handle(self, request: Request) -> Response:
+        """Answer ``GET /status`` with the session, whether it lives (503 if not), and the ids in hand."""
+        if (request.method, request.path) != ("GET", "/status"):
+            return Response(status=404, body={"error": "there is GET /status, and nothing else"})
+        hands = self._hands
+        alive = hands is not None and hands.session.alive
+        body = {
+            "node": self._env.node,
+            "session": None if hands is None else hands.session.id,
+            "alive": alive,
+            "held": [] if hands is None else list(hands.held),
+        }
+        return Response(status=200 if alive else 503, body=body)
+
     async def _live(self) -> None:
         """Work for as long as one session lasts."""
         session = await self._env.store.open_session(SESSION_TTL_MS)
         try:
             own = self._keys.worker(session.id)
             entry = await self._env.store.put(own, self._env.node.encode(), session=session)
-            hands = Hands(
+            hands = self.hands_kind(
                 env=self._env,
                 ledger=self._ledger,
                 machines=self._machines,
                 session=session,
                 fence=Compare(own, entry.version),
-                outbox=Outbox(self._ledger, self._tell_and_apply(session), self._env.log),
+                outbox=self.outbox_kind(self._ledger, self._tell_and_apply(session), self._env.log),
                 observe=self._observe,
             )
+            self._hands = hands
             finder = Finder(self._env, self._keys, session=session.id, held=hands.held)
             self._env.log(f"works in session {session.id}")
             await self._work(hands, finder)
         finally:
+            self._hands = None
             try:
                 await session.close()
             except OutcomeError as error:
