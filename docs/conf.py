@@ -128,8 +128,8 @@ def _scenarios_and_faults() -> str:
             "The first value of a setting is its default. `--paper-timing` sets the timing `paper`.",
             _table(("scenario", "what happens", "faults", "settings"), runs),
             "## Faults",
-            "Every cluster can `kill` and `pause`. To `cut` and to `slow` take the simulated cluster, "
-            "or a local one [with network namespaces](../../how-to/run-on-one-machine.md).",
+            "Where a cluster can do what a fault needs is tried, not told: `dsm-jepsen doctor` shows it for "
+            "the machine it runs on ([what decides](../../explanation/architecture.md#the-seams)).",
             _table(("fault", "what it does", "what it finds", "needs"), faults),
         ]
     )
