@@ -70,7 +70,7 @@ _zookeeper_home = click.option(
 @click.option(
     "--keep-stale-connections",
     is_flag=True,
-    help="On a local cluster, leave connections that crossed a cut to TCP: slower to heal, and more real.",
+    help="On a real cluster, leave connections that crossed a cut to TCP: slower to heal, and more real.",
 )
 @click.option(
     "--leader",

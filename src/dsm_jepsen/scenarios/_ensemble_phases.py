@@ -19,7 +19,9 @@ from dsm_jepsen.scenarios.generators import (
     reserve,
     sleep,
     sleep_below,
+    stagger,
     then,
+    time_limit,
     until_ok,
 )
 
@@ -67,6 +69,13 @@ def load(*, purpose: str, events: int = 1, reads: int = 1, strong: int = 0) -> G
     event, read, strong_read = once("event", random_event), once("read"), once("read-strong")
     parts = (*(event,) * events, *(read,) * reads, *(strong_read,) * strong)
     return mix(*(cycle(part) for part in parts), purpose=purpose)
+
+
+def busy(seconds: float, *, purpose: str, events: int = 2, reads: int = 2, strong: int = 1) -> Generator:
+    """Every client thread works at ``load``, twenty operations a second together, for so long."""
+    return clients(
+        time_limit(seconds, stagger(0.05, load(purpose=purpose, events=events, reads=reads, strong=strong)))
+    )
 
 
 def fault(name: str, during: Generator, *, nodes: Sequence[str] | None = None) -> Generator:

@@ -6,18 +6,15 @@ etcd's own clock cannot be skewed; the report says so.
 Known to catch: freshness that is told by the wall clock.
 """
 
+from functools import partial
+
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import fault, load, settled_reads
-from dsm_jepsen.scenarios.generators import Generator, clients, phases, stagger, time_limit
+from dsm_jepsen.scenarios._ensemble_phases import busy, fault, settled_reads
+from dsm_jepsen.scenarios.generators import clients, phases
 
 _ROUNDS = 3
-
-
-def _busy(seconds: float) -> Generator:
-    return clients(
-        time_limit(seconds, stagger(0.05, load(purpose="clock-skew/f", events=2, reads=2, strong=1)))
-    )
+_busy = partial(busy, purpose="clock-skew/f")
 
 
 def _workload(_: Settings) -> Workload:

@@ -7,18 +7,15 @@ lost the same is lost for good.
 Known to catch: nodes that cannot do without the member beside them.
 """
 
+from functools import partial
+
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import fault, load, settled_reads
-from dsm_jepsen.scenarios.generators import Generator, clients, phases, stagger, time_limit
+from dsm_jepsen.scenarios._ensemble_phases import busy, fault, settled_reads
+from dsm_jepsen.scenarios.generators import clients, phases
 
 _ROUNDS = 3
-
-
-def _busy(seconds: float) -> Generator:
-    return clients(
-        time_limit(seconds, stagger(0.05, load(purpose="damaged-log/f", events=2, reads=2, strong=1)))
-    )
+_busy = partial(busy, purpose="damaged-log/f")
 
 
 def _workload(_: Settings) -> Workload:

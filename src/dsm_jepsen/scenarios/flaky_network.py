@@ -7,14 +7,14 @@ Known to catch: time-outs that are told as failures, retries that apply an event
 
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import FLAWS, LEVELS, ensemble, ensemble_checkers
-from dsm_jepsen.scenarios._ensemble_phases import fault, load, settled_reads
-from dsm_jepsen.scenarios.generators import clients, phases, stagger, time_limit
+from dsm_jepsen.scenarios._ensemble_phases import busy, fault, settled_reads
+from dsm_jepsen.scenarios.generators import clients, phases
 
 _SECONDS = 30
 
 
 def _workload(_: Settings) -> Workload:
-    work = clients(time_limit(_SECONDS, stagger(0.05, load(purpose="flaky-network/f", events=2, strong=1))))
+    work = busy(_SECONDS, purpose="flaky-network/f", reads=1)
     return Workload(
         generator=phases(fault("flaky-links", work), fault("slow-links", work)),
         final_generator=clients(settled_reads()),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -158,10 +159,14 @@ def test_the_nodes_programs_run_beside_the_members_and_their_logs_are_kept(
 
 def test_a_start_that_fails_shows_the_last_words_and_keeps_the_logs(make: Make, tmp_path: Path) -> None:
     wrong = Program(main=None, command=("node", "--machine", "no such machine"))  # type: ignore[arg-type]
-    with pytest.raises(ClusterError, match=r"(?s)n\d's node ended at its start.*'no such machine' is not"):
+    with pytest.raises(ClusterError) as failed:
         during(make(THREE), _nothing, program=wrong)
-    assert "no such machine" in (tmp_path / "run" / "n1" / "node.log").read_text()
-    assert (tmp_path / "run" / "n1" / "etcd.log").stat().st_size > 0
+    said = re.match(r"(?s)(n\d)'s node ended at its start.*'no such machine' is not", str(failed.value))
+    assert said is not None
+    # Of another node nobody knows how far it had come.
+    assert "no such machine" in (tmp_path / "run" / said[1] / "node.log").read_text()
+    for node in THREE:
+        assert (tmp_path / "run" / node / "etcd.log").stat().st_size > 0
     assert list((tmp_path / "hosts").iterdir()) == []
 
 
@@ -253,6 +258,35 @@ def test_a_cluster_that_was_prepared_and_never_started_leaves_nothing(make: Make
         assert set(cluster.hosts) == set(THREE)
     assert cluster.hosts == {}
     assert list((tmp_path / "hosts").iterdir()) == []
+
+
+def test_the_dead_mans_watch_is_there_before_anything_is_tried_that_it_would_have_to_undo(make: Make) -> None:
+    cluster, watched = make(["n1"]), []
+
+    async def story() -> None:
+        fleet: Any = cluster._fleet
+        open_fleet = fleet.open
+
+        async def observed(run: str) -> Any:
+            (host,) = (hosts := await open_fleet(run)).values()
+            do = host.run
+
+            async def see(step: str, script: str, **how: Any) -> Any:
+                if step == "trying rules for packets":
+                    watched.append(await cluster._outposts["n1"].verb("state", "watch", step="looking"))
+                return await do(step, script, **how)
+
+            host.run = see
+            return hosts
+
+        fleet.open = observed
+        try:
+            await cluster.prepare()
+        finally:
+            await cluster.stop()
+
+    asyncio.run(story())
+    assert {said.out for said in watched} == {"watch up\n"}
 
 
 def test_an_unknown_store_is_refused(make: Make) -> None:

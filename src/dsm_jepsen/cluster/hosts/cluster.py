@@ -243,6 +243,7 @@ class HostsCluster:
         outpost = self._outposts[node]
         for run in await outpost.make():
             self._log(f"{node}: removed what the killed run {run} had left")
+        await outpost.watch()  # before anything is tried that it would have to undo
         self._found[node] = await self._store.find(outpost)
 
     async def _try_clocks(self) -> Mapping[Capability, str]:
@@ -256,7 +257,6 @@ class HostsCluster:
         self._network = HttpNetwork(
             {node: self._hosts[node].reach(self._store.ports.node) for node in listening}
         )
-        await all_of(outpost.watch() for outpost in self._outposts.values())
         self._beating += [asyncio.create_task(self._beat(node)) for node in self._nodes]
         await all_of(self._start_member(node) for node in self._nodes)
         await self._wait_up(Role.STORE, lambda node: self._members[node].ready())

@@ -51,7 +51,7 @@ class HostLinks:
     @property
     def about(self) -> str:
         """How links are cut, and what becomes of connections that crossed a cut."""
-        stale = "ended at a mend" if self._kill_stale else "left to TCP at a mend"
+        stale = "ended at a mend, if the kernel can" if self._kill_stale else "left to TCP at a mend"
         return (
             f"nftables on the hosts (connections that crossed a cut are {stale}; delays by netfilter's queue)"
         )

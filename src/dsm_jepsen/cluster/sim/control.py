@@ -92,10 +92,7 @@ class SimControl:
         self._store.review()
 
     async def skew(self, node: str, role: Role, *, offset_ms: int) -> None:
-        """Shift a program's wall clock.
-
-        Axiom: *a program looks at its clock* all the time, if only to date its answers and its log. What its
-        own code asks is counted, and so is one look when the clock is shifted.
+        """Shift a program's wall clock, and count anew how often it asks.
 
         Raises:
             RefusedError: it is a member of the store; what it decides it decides without a wall clock.
@@ -106,8 +103,6 @@ class SimControl:
             raise RefusedError("the simulated store has no wall clock that could be skewed")
         clock = self._nodes.clocks[node]
         clock.offset_ms, clock.told = offset_ms, 0
-        if await self.state(node, role) is ProcessState.UP:
-            clock.wall_ns()
 
     async def damage(self, node: str, how: Damage) -> str:
         """Refuse; so does ``repair``.

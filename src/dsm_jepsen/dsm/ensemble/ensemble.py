@@ -32,6 +32,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from dsm_jepsen.dsm.chart import Chart, Event, step
@@ -76,6 +77,7 @@ class Ensemble:
         self.replica: Replica | None = None
         self._session: Session | None = None
         self._confirmed_ns: int | None = None
+        self._confirmed_at_ns: int | None = None
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._left = asyncio.Event()
@@ -111,6 +113,7 @@ class Ensemble:
             "isComplete": context is not None and self.chart.is_complete(context.configuration),
             "joined": self.joined,
             "session": None if self._session is None else self._session.id,
+            "confirmedAt": None if self._confirmed_at_ns is None else _date(self._confirmed_at_ns),
         }
 
     async def members(self) -> dict[str, str]:
@@ -245,6 +248,8 @@ class Ensemble:
             raise DefiniteError("unavailable", f"{self.key} is gone from the store")
         self.adopt(Replica(decode(entry.value), entry.version))
         self._confirmed_ns = began_ns
+        # For people only, who may compare hosts by it: it is as wrong as the host's wall clock.
+        self._confirmed_at_ns = self.env.clock.wall_ns()
 
     # Belonging.
 
@@ -348,6 +353,10 @@ class Ensemble:
             state = "in error" if self.joined else "not in the ensemble"
             raise DefiniteError("unavailable", f"{self.env.node} is {state}")
         return self._session
+
+
+def _date(wall_ns: int) -> str:
+    return datetime.fromtimestamp(wall_ns / 1e9, UTC).isoformat(timespec="milliseconds")
 
 
 async def _first_of(*coroutines: Any) -> None:
