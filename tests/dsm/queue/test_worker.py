@@ -217,7 +217,7 @@ async def never(_instance: Any) -> Any:
         (returning(Advance(state="begun", payload={})), "no edge"),
         (returning(Advance(state="over", payload={"number": "x"})), "int"),
         (returning(Advance(state="over", payload=object())), "object"),
-        (returning(Advance(state="over", payload={}, effects=[0] * 51)), "51 effects"),
+        (returning(Advance(state="over", payload={}, effects=[0] * 26)), "26 effects"),
         (returning(Advance(state="over", payload={}, effects=[object()])), "object"),
         (never, "no result within 50 ms"),
     ],

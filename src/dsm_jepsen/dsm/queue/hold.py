@@ -48,6 +48,7 @@ class Hands:
     observe: Observer
     held: dict[str, Read | None] = field(default_factory=dict)
     stopping: bool = False
+    _delivered: dict[str, list[Effect]] = field(default_factory=dict)
 
     @property
     def hand(self) -> Hand:
@@ -77,6 +78,7 @@ class Hands:
             if claim is not None:
                 self.held[instance] = claim
                 await self.release(claim)
+            await self.outbox.delete(self._delivered.pop(instance, []))
         finally:
             del self.held[instance]
 
@@ -151,26 +153,28 @@ class Hands:
             )
             for index, value in enumerate(step.effects)
         ]
-        with self.outbox.in_hand(effects):
-            following = None
-            if machine.is_final(moved.state):
-                done = await self._end(claim, moved, "done", None, effects=effects)
-            else:
-                begun: list[Record] = []
-                if moved.state in machine.forks:
-                    moved, begun = changes.forked(moved, machine, self.hand)
-                elif step.after_ms > 0:
-                    moved = changes.released(moved, self.hand, delay_ms=step.after_ms)
-                following = await self._commit(
-                    "advance",
-                    claim,
-                    moved,
-                    *(Change(None, branch) for branch in begun),
-                    writes=self.outbox.puts(effects),
-                )
-                done = following is not None
-            if done:
-                await self.outbox.deliver(effects)
+        self.outbox.hold(effects)
+        # Those of the step before go with this one, so that they cost no request of their own.
+        delivered = self._delivered.pop(moved.id, [])
+        writes = self.outbox.puts(effects) + self.outbox.deletes(delivered)
+        following = None
+        if machine.is_final(moved.state):
+            done = await self._end(claim, moved, "done", None, writes=writes)
+        else:
+            begun: list[Record] = []
+            if moved.state in machine.forks:
+                moved, begun = changes.forked(moved, machine, self.hand)
+            elif step.after_ms > 0:
+                moved = changes.released(moved, self.hand, delay_ms=step.after_ms)
+            branches = (Change(None, branch) for branch in begun)
+            following = await self._commit("advance", claim, moved, *branches, writes=writes)
+            done = following is not None
+        if not done:
+            self.outbox.let_go(effects)
+            await self.outbox.delete(delivered)
+            return None
+        self.outbox.let_go(delivered)
+        self._delivered[moved.id] = await self.outbox.deliver(effects)
         return following if following is not None and following.record.owner is not None else None
 
     async def _end(
@@ -180,7 +184,7 @@ class Hands:
         status: EndedStatus,
         error: str | None,
         *,
-        effects: Sequence[Effect] = (),
+        writes: Sequence[Write] = (),
     ) -> bool:
         """End an instance, after a last step or without one."""
         over = changes.ended(record, status, error, self.hand)
@@ -188,7 +192,6 @@ class Hands:
         source = None if record is claim.record else claim.record.state
         if not self._may_write(over):
             return False
-        writes = self.outbox.puts(effects)
         try:
             done = await endings.end(
                 self.ledger, claim, over, self.hand, compares=(self.fence,), writes=writes

@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 P = TypeVar("P")
 
-EFFECTS_MAX = 50
+EFFECTS_MAX = 25
 BRANCHES_MAX = 30
 """Bounds of one step: all that it writes goes into one transaction, and etcd takes 128 writes."""
 
