@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: help demo test check fix scenarios bench docs clean
+.PHONY: help demo test check fix scenarios containers bench docs clean
 
 help:  ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -27,6 +27,9 @@ fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 
 scenarios: $(VENV)/.dev  ## Run every scenario on five real etcd members and on five ZooKeeper servers
 	scripts/every-scenario $(BIN)/dsm-jepsen
+
+containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on etcd and on ZooKeeper
+	scripts/containers $(BIN)/dsm-jepsen
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
