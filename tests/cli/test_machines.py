@@ -56,3 +56,8 @@ def test_the_password_is_shown_nowhere() -> None:
     from dsm_jepsen.scenarios import Machines
 
     assert "hunter2" not in repr(Machines(nodes_file=Path("hosts.txt"), sudo_password="hunter2"))
+
+
+def test_who_cleans_machines_must_name_them(capsys: pytest.CaptureFixture[str]) -> None:
+    words = said(["clean", "--username", "admin"], capsys)
+    assert "--username is for machines: name them by --nodes-file" in words

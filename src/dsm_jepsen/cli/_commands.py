@@ -10,7 +10,7 @@ from typing import Any
 import rich_click as click
 
 from dsm_jepsen import __version__
-from dsm_jepsen.cli._machines import machine_options, take_machines
+from dsm_jepsen.cli._machines import login_options, machine_options, take_login, take_machines
 from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.dsm.ensemble import VARIANTS
@@ -176,16 +176,23 @@ def list_nemeses() -> int:
 
 
 @app.command("clean")
+@login_options
 @_debug
-def clean() -> int:
-    """Remove what killed runs left on this machine: processes, namespaces, data, containers."""
+def clean(**options: Any) -> int:
+    """Remove what killed runs left on this machine: processes, namespaces, data, containers.
+
+    With --nodes-file, remove it on the machines of that file, too. Runs that are alive are left alone.
+    """
     from dsm_jepsen.cluster.docker.leftovers import clean_engine
     from dsm_jepsen.cluster.local import clean_leftovers
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
+    machines = take_login(options)
     removed = clean_leftovers(say) + clean_engine(say)
+    if machines is not None:
+        removed += machines.clean(say)
     click.echo(f"{len(removed)} removed" if removed else "nothing to clean")
     return 0
 

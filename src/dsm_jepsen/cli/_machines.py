@@ -1,4 +1,4 @@
-"""The options of runs on machines over SSH."""
+"""The options of commands about machines over SSH."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,11 @@ import rich_click as click
 
 from dsm_jepsen.scenarios import Machines
 
-_OPTIONS = (
+_LOGIN = (
     click.option(
         "--nodes-file",
         type=click.Path(path_type=Path),
-        help="The machines of --cluster ssh, a line for each: [user@]host[:port] [address=IPv4].",
+        help="The machines over SSH, a line for each: [user@]host[:port] [address=IPv4].",
     ),
     click.option("--username", help="Who logs in there; by default the user who runs this."),
     click.option(
@@ -26,8 +26,10 @@ _OPTIONS = (
         help="The file of known host keys; by default ~/.ssh/known_hosts.",
     ),
     click.option("--insecure-host-keys", is_flag=True, help="Do not check host keys."),
-    click.option("--install", is_flag=True, help="Install on the machines what a run needs and they lack."),
     click.option("--ask-sudo-password", is_flag=True, help="Ask for the password that sudo wants there."),
+)
+_INSTALL = click.option(
+    "--install", is_flag=True, help="Install on the machines what a run needs and they lack."
 )
 
 _NAMES = (
@@ -41,11 +43,28 @@ _NAMES = (
 )
 
 
-def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add them to a command, which gets them for ``take_machines``."""
-    for option in reversed(_OPTIONS):
+def login_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add those that tell which machines, and how to get in."""
+    for option in reversed(_LOGIN):
         command = option(command)
     return command
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all of them to a command, which gets them for ``take_machines``."""
+    return login_options(_INSTALL(command))
+
+
+def take_login(options: dict[str, Any]) -> Machines | None:
+    """Take the machines out of the options of a command that is about them only if the file is named.
+
+    Raises:
+        UsageError: it is not, and yet there is an option that is for it.
+    """
+    if options["nodes_file"] is None:
+        _refuse(_chosen(options), "for machines: name them by --nodes-file, or leave it out")
+        return None
+    return _machines(_chosen(options))
 
 
 def take_machines(options: dict[str, Any]) -> Machines | None:
@@ -54,16 +73,27 @@ def take_machines(options: dict[str, Any]) -> Machines | None:
     Raises:
         UsageError: they do not fit the cluster.
     """
-    chosen = {name: value for name in _NAMES if (value := options.pop(name))}
+    chosen = _chosen(options)
     if options["cluster"] != "ssh":
-        if chosen:
-            option = f"--{next(iter(chosen)).replace('_', '-')}"
-            raise click.UsageError(f"{option} is for --cluster ssh: say that, or leave it out")
+        _refuse(chosen, "for --cluster ssh: say that, or leave it out")
         return None
     if "nodes_file" not in chosen:
         raise click.UsageError(
             "--cluster ssh needs --nodes-file, a file with a line for each machine: [user@]host[:port]"
         )
+    return _machines(chosen)
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name in _NAMES if (value := options.pop(name, None))}
+
+
+def _refuse(chosen: dict[str, Any], because: str) -> None:
+    for name in chosen:
+        raise click.UsageError(f"--{name.replace('_', '-')} is {because}")
+
+
+def _machines(chosen: dict[str, Any]) -> Machines:
     ask = chosen.pop("ask_sudo_password", False)
     password = click.prompt("sudo password", hide_input=True, err=True) if ask else None
     return Machines(sudo_password=password, **chosen)

@@ -1,12 +1,18 @@
 """Machines over SSH for a run: what was asked for on the command line, made into a fleet."""
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsm_jepsen.cluster.hosts import Fleet
 from dsm_jepsen.env import RefusedError
+
+if TYPE_CHECKING:
+    from dsm_jepsen.cluster.ssh import Login
+    from dsm_jepsen.cluster.ssh.nodes_file import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +47,9 @@ class Machines:
         Raises:
             RefusedError: the file is malformed, or paramiko is not installed.
         """
-        try:
-            from dsm_jepsen.cluster import ssh  # noqa: PLC0415 - needs an extra
-        except ModuleNotFoundError as error:
-            raise RefusedError(
-                f"machines over SSH need the module {error.name!r}, which is not installed: "
-                "pip install 'dsm-jepsen[ssh]'"
-            ) from error
-        targets = ssh.read_nodes_file(self.nodes_file)
-        login = ssh.Login(
-            user=self.username,
-            key=self.ssh_private_key,
-            known_hosts=None if self.insecure_host_keys else self.known_hosts.expanduser(),
-            sudo_password=self.sudo_password or os.environ.get(ssh.SUDO_PASSWORD),
-        )
+        targets, login = self._read()
+        from dsm_jepsen.cluster import ssh  # noqa: PLC0415 - needs an extra
+
         fleet = ssh.SshFleet(
             targets,
             login=login,
@@ -62,3 +57,36 @@ class Machines:
             install=self.install,
         )
         return fleet, tuple(targets), ssh.COMMAND
+
+    def clean(self, log: Callable[[str], None]) -> list[str]:
+        """Remove what killed runs left there.
+
+        Args:
+            log: takes a line for each run that was cleaned up.
+
+        Returns:
+            The same lines.
+
+        Raises:
+            RefusedError: see ``fleet``; or a machine cannot be reached, or has a run that is alive.
+        """
+        targets, login = self._read()
+        from dsm_jepsen.cluster.ssh import clean_machines  # noqa: PLC0415 - needs an extra
+
+        return asyncio.run(clean_machines(targets, login, log))
+
+    def _read(self) -> "tuple[Mapping[str, Target], Login]":
+        try:
+            from dsm_jepsen.cluster import ssh  # noqa: PLC0415 - needs an extra
+        except ModuleNotFoundError as error:
+            raise RefusedError(
+                f"machines over SSH need the module {error.name!r}, which is not installed: "
+                "pip install 'dsm-jepsen[ssh]'"
+            ) from error
+        login = ssh.Login(
+            user=self.username,
+            key=self.ssh_private_key,
+            known_hosts=None if self.insecure_host_keys else self.known_hosts.expanduser(),
+            sudo_password=self.sudo_password or os.environ.get(ssh.SUDO_PASSWORD),
+        )
+        return ssh.read_nodes_file(self.nodes_file), login

@@ -24,7 +24,7 @@ from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.hosts.control import HostsControl
 from dsm_jepsen.cluster.hosts.host import Fleet, Host, HostError
 from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
-from dsm_jepsen.cluster.hosts.outpost import Outpost
+from dsm_jepsen.cluster.hosts.outpost import SILENCE_S, Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
 from dsm_jepsen.cluster.local import clocks
 from dsm_jepsen.cluster.skew import IMMUNE
@@ -76,7 +76,7 @@ class HostsCluster:
         nodes: Sequence[str] = NODES,
         kill_stale: bool = True,
         keep_data: bool = False,
-        silence_s: int = 15,
+        silence_s: int = SILENCE_S,
         command: Sequence[str] = ("python3", "-m", "dsm_jepsen"),
         node_options: Sequence[str] = (),
         users: Mapping[Role, str] = {Role.STORE: "store", Role.NODE: "node"},

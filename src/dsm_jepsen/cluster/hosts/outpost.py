@@ -16,6 +16,9 @@ from dsm_jepsen.env import ProcessState, RefusedError, Role
 
 _HERE = Path(__file__).parent
 _PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+SILENCE_S = 15
+"""After how long without a heartbeat a host takes the harness for gone, if nothing else is said."""
+
 _LAST_WORDS = 20
 _COMMANDS_MAX = 6
 
@@ -59,7 +62,9 @@ class Outpost:
         for what, run, *age_s in map(str.split, said):
             if what == "alive":
                 # Without the verb, which would undo that run's faults.
-                await self.sh("removing our folder", f"rm -rf {shlex.quote(self.folder)}")
+                folder = shlex.quote(self.folder)
+                script = f"rm -rf {folder}; rmdir $(dirname {folder}) 2>/dev/null || true"
+                await self.sh("removing our folder", script)
                 self._made = False
                 raise RefusedError(
                     f"{self.host.name} is in use by the run {run}, last heard of {age_s[0]} s ago: "
