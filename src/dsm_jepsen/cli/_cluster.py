@@ -133,8 +133,8 @@ def _cells(node: "NodeStatus") -> tuple[str, ...]:
         return node.name, node.container, node.container, "", ""
     return (
         node.name,
-        "up" if node.commits else "no answer",
-        "up" if node.answers else "no answer",
+        "up" if node.commits else "not ready",
+        "up" if node.answers else "not ready",
         f"http://{node.rest}",
         node.store,
     )

@@ -54,7 +54,7 @@ class NodeStatus:
         rest: where its node program is.
         commits: whether the member answers and has a quorum.
         term_led: the term in which the member believes to lead; ``None`` if it does not.
-        answers: whether the node program answers.
+        answers: whether the node program answers, and is not in error.
     """
 
     name: str
@@ -272,7 +272,7 @@ async def _ask(store: str, name: str, container: str, published: Mapping[int, st
 
 async def _answers(network: HttpNetwork, node: str) -> bool:
     try:
-        answer = await network.call(node, Request(method="GET", path="/status"), timeout_ms=_ASK_TIMEOUT_MS)
+        answer = await network.call(node, Request(method="GET", path="/states"), timeout_ms=_ASK_TIMEOUT_MS)
     except OutcomeError:
         return False
     return answer.status == HTTPStatus.OK
