@@ -32,7 +32,7 @@ containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on et
 	scripts/containers $(BIN)/dsm-jepsen
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python -P $$file || exit 1; done
 
 docs: $(VENV)/.dev  ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -E -W -b html docs docs/_build
