@@ -28,7 +28,7 @@ fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 scenarios: $(VENV)/.dev  ## Run every scenario on five real etcd members and on five ZooKeeper servers
 	scripts/every-scenario $(BIN)/dsm-jepsen
 
-containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on etcd and on ZooKeeper
+containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on etcd and on ZooKeeper, and one over SSH
 	scripts/containers $(BIN)/dsm-jepsen
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
