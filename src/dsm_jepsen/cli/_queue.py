@@ -17,8 +17,11 @@ from typing import Any
 import rich_click as click
 
 from dsm_jepsen.cli._commands import _debug as debug
+from dsm_jepsen.cli._commands import _etcd_client as etcd_client_option
 from dsm_jepsen.dsm.queue import AnyMachine, Queue, Record, Worker, registry
+from dsm_jepsen.dsm.queue.flawed import VARIANTS
 from dsm_jepsen.dsm.queue.machine import Machine
+from dsm_jepsen.dsm.queue.receiver import Receiver
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import DefiniteError, Env, OutcomeError, Rng
 from dsm_jepsen.env.real import HttpNetwork, RealClock
@@ -123,9 +126,21 @@ def _outcomes(act: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 @click.option("--name", "node", default=socket.gethostname, help="The worker's name [default: the host's].")
 @click.option("--slots", type=click.IntRange(min=1), default=8, show_default=True, help="Instances at once.")
 @click.option("--listen", help="Where GET /status is answered: 127.0.0.1:8081.")
+@etcd_client_option
+@click.option("--receiver", is_flag=True, hidden=True, help="Deliver effects to one kept in the store.")
+@click.option("--variant", type=click.Choice([*VARIANTS]), hidden=True, help="A planted flaw.")
 @_outcomes
 async def worker(
-    *, store_url: str, name: str, modules: tuple[str, ...], node: str, slots: int, listen: str | None
+    *,
+    store_url: str,
+    name: str,
+    modules: tuple[str, ...],
+    node: str,
+    slots: int,
+    listen: str | None,
+    etcd_client: str,
+    receiver: bool,
+    variant: str | None,
 ) -> int:
     """Work for a queue until told to stop; SIGTERM lets ticks finish or gives them back."""
     clock = RealClock()
@@ -137,7 +152,7 @@ async def worker(
     machines = load_machines(modules)
     network = HttpNetwork({}, listen=listen, log=log)
     try:
-        connection = await open_store(store_url, log=log)
+        connection = await open_store(store_url, client=etcd_client, log=log)
         async with connection as store:
             env = Env(
                 node=node,
@@ -147,7 +162,9 @@ async def worker(
                 network=network,
                 log=log,
             )
-            one = Worker(env, machines, name=name, slots=slots)
+            kind = Worker if variant is None else VARIANTS[variant]
+            apply = Receiver(store, name=name).take if receiver else None
+            one = kind(env, machines, name=name, slots=slots, apply=apply)
             loop = asyncio.get_running_loop()
             for end in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(end, one.stop)
