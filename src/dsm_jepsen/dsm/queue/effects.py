@@ -58,7 +58,7 @@ class Outbox:
         if not effects:
             return
         try:
-            await self._ledger.store.transact((), self.deletes(effects))
+            await self._ledger.transact((), self.deletes(effects))
         except OutcomeError as error:
             self._log(f"{len(effects)} effects will be delivered again: {error}")
         finally:

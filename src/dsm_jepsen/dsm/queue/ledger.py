@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dsm_jepsen.dsm.queue.changes import blank, went_through
 from dsm_jepsen.dsm.queue.record import Keys, Record, RecordError, decode
+from dsm_jepsen.dsm.queue.together import Together
 from dsm_jepsen.env import Compare, DefiniteError, Entry, IndefiniteError, OutcomeError, Store, Write
 
 TRIES = 8
@@ -38,11 +39,16 @@ class Change:
 
 
 class Ledger:
-    """The records of one queue."""
+    """The records of one queue.
+
+    Attributes:
+        transact: the store's; transactions of several instances at once go as one request.
+    """
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self.store = store
         self.keys = keys
+        self.transact = Together(store).transact
 
     async def read(self, instance: str) -> Read | None:
         """Read a record that has not ended, by a linearizable read.
@@ -88,7 +94,7 @@ class Ledger:
             if turn > 0:
                 await asyncio.sleep(min(PAUSE_MS << turn, PAUSE_MAX_MS) / 1000)
             try:
-                commit = await self.store.transact(conditions, written)
+                commit = await self.transact(conditions, written)
                 if commit is not None:
                     homes = {
                         write.key: version for write, version in zip(written, commit.versions, strict=True)

@@ -20,6 +20,7 @@ ever used twice. It shares the shard of the instance that it belongs to.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -188,6 +189,7 @@ def branch_name(instance: str) -> str:
     return instance.rpartition("/")[2].partition(".")[2]
 
 
+@lru_cache(maxsize=4096)
 def stable_hash(text: str) -> int:
     """A number that is the same on every machine and in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
@@ -262,7 +264,8 @@ class Keys:
 
     def rewrite(self, old: Record | None, new: Record) -> list[Write]:
         """What turns all keys of one record into those of the next."""
-        before = {} if old is None else {self.home(old): encode(old), **self.index(old)}
+        # A record is never what it was: every change adds a note. So it need not be encoded to compare it.
+        before = {} if old is None else {self.home(old): None, **self.index(old)}
         after = {self.home(new): encode(new), **self.index(new)}
         return [
             *(Put(key, value) for key, value in after.items() if before.get(key) != value),
