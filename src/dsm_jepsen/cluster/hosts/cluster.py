@@ -10,7 +10,6 @@ killed leaves no cut network behind. The daemons of a killed run are removed by 
 """
 
 import asyncio
-import functools
 import logging
 import os
 import secrets
@@ -18,9 +17,9 @@ import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
+from dsm_jepsen.cluster._real import RealCluster
 from dsm_jepsen.cluster.hosts.control import HostsControl
 from dsm_jepsen.cluster.hosts.host import Fleet, Host, HostError
 from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
@@ -28,11 +27,8 @@ from dsm_jepsen.cluster.hosts.outpost import SILENCE_S, Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
 from dsm_jepsen.cluster.local import clocks
 from dsm_jepsen.cluster.skew import IMMUNE
-from dsm_jepsen.env import Capability, Clock, Control, ProcessState, Program, RefusedError, Role, Site, Store
-from dsm_jepsen.env.real import HttpNetwork, RealClock
-
-if TYPE_CHECKING:
-    from dsm_jepsen.cluster.members import Member
+from dsm_jepsen.env import Capability, Control, ProcessState, Program, RefusedError, Role, Store
+from dsm_jepsen.env.real import HttpNetwork
 
 FOLDER = "/var/lib/dsm-jepsen"
 """Where runs have their folders on a host."""
@@ -44,7 +40,7 @@ _BEATS_PER_SILENCE = 5
 _log = logging.getLogger(__name__)
 
 
-class HostsCluster:
+class HostsCluster(RealCluster):
     """A store member and a node program on each host of a fleet.
 
     Args:
@@ -85,25 +81,20 @@ class HostsCluster:
     ) -> None:
         if store not in STORES:
             raise RefusedError(f"hosts cannot run {store!r}; they can run {', '.join(STORES)}")
+        super().__init__(nodes, open_store=open_store, command=command, node_options=node_options)
         self._fleet = fleet
         self._store = STORES[store]()
         self._run_folder = run_folder
-        self._open_store = open_store
-        self._nodes = tuple(nodes)
         self._keep_data = keep_data
         self._silence_s = silence_s
-        self._command = tuple(command)
-        self._node_options = tuple(node_options)
         self._users = dict(users)
         self._folder = folder
         self._log = log
-        self._clock = RealClock()
         self._run = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._open = False
         self._hosts: dict[str, Host] = {}
         self._outposts: dict[str, Outpost] = {}
         self._found: dict[str, Found] = {}
-        self._members: dict[str, Member] = {}
         self._running: set[tuple[str, Role]] = set()
         self._told: set[str] = set()
         self._links = HostLinks(self._store.ports, kill_stale=kill_stale)
@@ -114,23 +105,12 @@ class HostsCluster:
             members=self._members,
             immune=IMMUNE.get(store),
         )
-        self._network: HttpNetwork | None = None
         self._beating: list[asyncio.Task[None]] = []
 
     @property
     def name(self) -> str:
         """As the fleet calls itself."""
         return self._fleet.name
-
-    @property
-    def nodes(self) -> Sequence[str]:
-        """The names of the hosts."""
-        return self._nodes
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of the harness' machine."""
-        return self._clock
 
     @property
     def control(self) -> Control:
@@ -154,17 +134,6 @@ class HostsCluster:
             **self._fleet.versions(),
             "network": self._links.about,
         }
-
-    def site(self, node: str) -> Site:
-        """What a client bound to this node can reach."""
-        if self._network is None:
-            raise ClusterError(f"the {self.name} cluster is not started: it has no sites yet")
-        return Site(
-            node=node,
-            clock=self._clock,
-            network=self._network,
-            open_store=functools.partial(self._open_store, self._members[node].url),
-        )
 
     async def prepare(self) -> None:
         """Reach the hosts, remove what killed runs left there, and find out what they have and can do.
@@ -289,14 +258,12 @@ class HostsCluster:
 
     async def _start_program(self, program: Program, node: str) -> None:
         address, ports = self._hosts[node].address, self._store.ports
-        argv = [
-            *self._command,
-            *program.command,
-            *("--name", node),
-            *("--store-url", f"{self._store.name}://{address}:{ports.clients}"),
-            *("--listen", f"{address}:{ports.node}"),
-            *self._node_options,
-        ]
+        argv = self._node_argv(
+            program,
+            node,
+            store_url=f"{self._store.name}://{address}:{ports.clients}",
+            listen=f"{address}:{ports.node}",
+        )
         user = self._users.get(Role.NODE, "root")
         await self._outposts[node].daemon(Role.NODE, argv, user=user, title="the node program", skewable=True)
         self._running.add((node, Role.NODE))

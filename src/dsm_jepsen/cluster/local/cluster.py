@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
+from dsm_jepsen.cluster._real import RealCluster
 from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.control import LocalControl
 from dsm_jepsen.cluster.local.etcd import Etcd
@@ -26,12 +27,11 @@ from dsm_jepsen.cluster.local.networks import choose_lan
 from dsm_jepsen.cluster.local.processes import Process, end
 from dsm_jepsen.cluster.local.zookeeper import ZooKeeper
 from dsm_jepsen.cluster.skew import IMMUNE
-from dsm_jepsen.env import Clock, Control, Program, RefusedError, Role, Site, Store
-from dsm_jepsen.env.real import HttpNetwork, RealClock
+from dsm_jepsen.env import Control, Program, RefusedError, Role, Store
+from dsm_jepsen.env.real import HttpNetwork
 
 if TYPE_CHECKING:
     from dsm_jepsen.cluster.local.members import Kind
-    from dsm_jepsen.cluster.members import Member
 
 _START_TIMEOUT_S = 20.0
 _START_POLL_S = 0.05
@@ -41,7 +41,7 @@ _STOP_GRACE_S = {Role.NODE: 3.0, Role.STORE: 0.0}
 _log = logging.getLogger(__name__)
 
 
-class LocalCluster:
+class LocalCluster(RealCluster):
     """Five store members and five node processes.
 
     Args:
@@ -83,16 +83,11 @@ class LocalCluster:
         }
         if store not in stores:
             raise RefusedError(f"the local cluster cannot run {store!r}; it can run {', '.join(stores)}")
+        super().__init__(nodes, open_store=open_store, command=command, node_options=node_options)
         self._store = stores[store]()
         self._run_folder = run_folder
-        self._open_store = open_store
-        self._nodes = tuple(nodes)
-        self._command = tuple(command)
-        self._node_options = tuple(node_options)
         self._log = log
-        self._clock = RealClock()
         self._processes: dict[tuple[str, Role], Process] = {}
-        self._members: dict[str, Member] = {}
         self._lan = choose_lan(network, self._nodes, kill_stale=kill_stale)
         self._clocks = Clocks(IMMUNE.get(store))
         self._disks: dict[str, Path] = {}
@@ -104,23 +99,12 @@ class LocalCluster:
             processes=self._processes,
             members=self._members,
         )
-        self._network: HttpNetwork | None = None
         self._undo = AsyncExitStack()
 
     @property
     def name(self) -> str:
         """For reports."""
         return "local"
-
-    @property
-    def nodes(self) -> Sequence[str]:
-        """The names of the hosts."""
-        return self._nodes
-
-    @property
-    def clock(self) -> Clock:
-        """This machine's clock."""
-        return self._clock
 
     @property
     def control(self) -> Control:
@@ -130,17 +114,6 @@ class LocalCluster:
     def versions(self) -> Mapping[str, str]:
         """The store's version and binary."""
         return {**self._store.versions(), "network": self._lan.about}
-
-    def site(self, node: str) -> Site:
-        """What a client bound to this node can reach."""
-        if self._network is None:
-            raise ClusterError("the local cluster is not started: it has no sites yet")
-        return Site(
-            node=node,
-            clock=self._clock,
-            network=self._network,
-            open_store=functools.partial(self._open_store, self._members[node].url),
-        )
 
     async def start(self, program: Program | None) -> None:
         """Start the store, and the program beside each member; remove first what killed runs left.
@@ -206,22 +179,17 @@ class LocalCluster:
             Role.NODE,
             folder,
             name="node",
-            argv={node: self._node_argv(program, node, addresses[node]) for node in self._nodes},
+            argv={
+                node: self._node_argv(
+                    program, node, store_url=self._members[node].url, listen=addresses[node]
+                )
+                for node in self._nodes
+            },
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         for process in programs.values():
             process.start()
         await _wait_up(programs, lambda node: _accepts(addresses[node]))
-
-    def _node_argv(self, program: Program, node: str, address: str) -> list[str]:
-        return [
-            *self._command,
-            *program.command,
-            *("--name", node),
-            *("--store-url", self._members[node].url),
-            *("--listen", address),
-            *self._node_options,
-        ]
 
     def _add(
         self,
