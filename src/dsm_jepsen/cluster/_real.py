@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from dsm_jepsen.cluster.members import Member
 
 
+def about_stale(*, kill_stale: bool) -> str:
+    """What becomes of connections that crossed a cut, for provenance."""
+    stale = "ended at a mend, if the kernel can" if kill_stale else "left to TCP at a mend"
+    return f"connections that crossed a cut are {stale}"
+
+
 class RealCluster(ABC):
     """The part of a ``Cluster`` that is the same wherever its processes run.
 

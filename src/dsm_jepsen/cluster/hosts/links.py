@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
+from dsm_jepsen.cluster._real import about_stale
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.hosts.rules import (
     DELAY_MS_MAX,
@@ -51,10 +52,8 @@ class HostLinks:
     @property
     def about(self) -> str:
         """How links are cut, and what becomes of connections that crossed a cut."""
-        stale = "ended at a mend, if the kernel can" if self._kill_stale else "left to TCP at a mend"
-        return (
-            f"nftables on the hosts (connections that crossed a cut are {stale}; delays by netfilter's queue)"
-        )
+        stale = about_stale(kill_stale=self._kill_stale)
+        return f"nftables on the hosts ({stale}; delays by netfilter's queue)"
 
     async def open(self, outposts: Mapping[str, Outpost]) -> Mapping[Capability, str]:
         """Take the hosts, and try what they can do.

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster._real import about_stale
 from dsm_jepsen.cluster.local.commands import run
 from dsm_jepsen.cluster.local.lan import Place
 from dsm_jepsen.cluster.local.namespaces import BRIDGE, Namespaces, enter
@@ -49,8 +50,7 @@ class NamespaceLan(Namespaces):
     @property
     def about(self) -> str:
         """That it is made of namespaces, and what becomes of connections that crossed a cut."""
-        stale = "ended at a mend, if the kernel can" if self._kill_stale else "left to TCP at a mend"
-        return f"namespaces (connections that crossed a cut are {stale})"
+        return f"namespaces ({about_stale(kill_stale=self._kill_stale)})"
 
     @property
     def capabilities(self) -> frozenset[Capability]:
