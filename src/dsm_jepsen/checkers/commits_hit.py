@@ -1,7 +1,8 @@
 """Whether kills hit commits: events were under way at a node when it, or the store's member beside it, died.
 
 Catches: a run that claims to test torn commits, in which every kill came while nothing was under way.
-Misses: how far an event had come; it may have been read, or waited for its turn, but not been sent on.
+Misses: how far an event had come; it may have been read, or waited for its turn, but not been sent on. And
+where nodes are reached by a relay, what was sent to a dead node breaks, too.
 Cost: the history's length times the number of kills.
 """
 
@@ -40,13 +41,17 @@ def commits_hit(node_of: Callable[[Any], str], *kills: str, at_least: int = 1) -
 
 
 def _hit(fault: Fault, event: Operation) -> bool:
-    """Whether an event that may have been committed was under way when the kill came."""
+    """Whether an event that may have been committed was under way when the kill came.
+
+    The kill came somewhere between its two events. What was sent meanwhile and broke had reached the node alive:
+    a dead one refuses, which is no ``info``.
+    """
     sent, end = event
-    if fault.begun is None or sent.index > fault.asked.index:
+    if fault.begun is None or sent.index > fault.begun.index:
         return False
     if end is None:
         return True
     if end.type == "info":
         return end.index > fault.asked.index
-    # The kill came somewhere between its two events: what was accepted between them may have been before it.
-    return end.type == "ok" and end.index > fault.begun.index
+    # What was accepted between them may have been before the kill.
+    return end.type == "ok" and sent.index < fault.asked.index and end.index > fault.begun.index

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,7 +86,6 @@ def test_two_fleets_stand_side_by_side_and_are_gone_afterwards(
             reached = [host.reach(port) for hosts in made for host in hosts.values() for port in (2379, 8080)]
             assert len(set(addresses)) == 4
             assert len(set(reached)) == 8
-            assert all(place.startswith("127.0.0.1:") for place in reached)
             assert [left(docker_engine, f"{RUN}={run}") for run in runs] == [3, 3]
         finally:
             for fleet in fleets:
@@ -152,6 +152,31 @@ def test_only_what_a_killed_harness_of_this_machine_left_is_cleaned(
     finally:
         for name in owners:
             remove(docker_engine, f"{RUN}={run_name}-{name}")
+
+
+def test_nodes_are_reached_at_their_own_addresses_or_else_at_published_ports(
+    node_image: Image, run_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reached() -> tuple[str, str]:
+        fleet = DockerFleet(image=node_image, nodes=["n1"])
+
+        async def story() -> tuple[str, str]:
+            try:
+                host = (await fleet.open(run_name))["n1"]
+                return host.address, host.reach(8080)
+            finally:
+                await fleet.close()
+
+        return asyncio.run(story())
+
+    address, place = reached()
+    assert place == f"{address}:8080"
+
+    def no_route(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "create_connection", no_route)
+    assert reached()[1].startswith("127.0.0.1:")
 
 
 @pytest.mark.slow

@@ -1,16 +1,18 @@
 """Five containers on a bridge network of their own, made for one run.
 
 Each has the rights that its work takes and no more: to set rules for packets, to become an ordinary user, to
-signal that user's processes and to handle its files. Only what the harness talks to is published, on free
-ports of the loopback, so that it works also where containers' addresses cannot be reached. Several fleets may
-stand side by side.
+signal that user's processes and to handle its files. Several fleets may stand side by side.
 
-Limits: the engine must be this machine's, or one that publishes on this machine's loopback, as Docker Desktop
-does.
+Nodes are reached at their containers' own addresses: there a dead one refuses connections, which proves that
+nothing was sent. Where these addresses cannot be reached, as with Docker Desktop, they are reached at ports
+published on the loopback, and there a dead node breaks connections, which proves nothing.
+
+Limits: the engine must be this machine's, or one that publishes on this machine's loopback.
 """
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
@@ -38,6 +40,7 @@ _CAPABILITIES = (
 _MEMORY = "512m"
 _PIDS_MAX = 512
 _ANY_FREE = 0
+_REFUSAL_TIMEOUT_S = 0.5
 _COMMANDS_MAX = 32
 """At once, on all hosts together."""
 
@@ -149,7 +152,7 @@ class DockerFleet:
                 name=node,
                 container=found["Id"],
                 address=address_of(found),
-                published=published_by(found),
+                reached=_reached(found),
                 client=client,
                 threads=threads,
             )
@@ -218,6 +221,18 @@ def make_containers(
 
     with ThreadPoolExecutor(len(nodes)) as threads:
         return dict(zip(nodes, threads.map(make, nodes), strict=True))
+
+
+def _reached(container: Mapping[str, Any]) -> Mapping[int, str]:
+    """Where a container's ports are reached best from here, as ``host:port``; nothing listens there yet."""
+    address = address_of(container)
+    try:
+        socket.create_connection((address, PORTS[0]), timeout=_REFUSAL_TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return {port: f"{address}:{port}" for port in PORTS}
+    except OSError:
+        pass
+    return published_by(container)
 
 
 def address_of(container: Mapping[str, Any]) -> str:

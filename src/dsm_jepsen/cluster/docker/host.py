@@ -122,7 +122,7 @@ class DockerHost:
         name: as the cluster calls it.
         container: its id.
         address: its IPv4 address on the cluster's network.
-        published: where its ports are reached from here, as ``host:port``.
+        reached: where its ports are reached from here, as ``host:port``.
         client: the engine's.
         threads: where calls wait.
     """
@@ -133,14 +133,14 @@ class DockerHost:
         name: str,
         container: str,
         address: str,
-        published: Mapping[int, str],
+        reached: Mapping[int, str],
         client: "docker.DockerClient",
         threads: Executor,
     ) -> None:
         self.name = name
         self.container = container
         self.address = address
-        self._published = dict(published)
+        self._reached = dict(reached)
         self._client = client
         self._threads = threads
         self._spares: deque[Shell] = deque()
@@ -157,8 +157,8 @@ class DockerHost:
                 self._spares.popleft().close()
 
     def reach(self, port: int) -> str:
-        """Where the harness reaches one of its published ports, as ``host:port``."""
-        return self._published[port]
+        """Where the harness reaches one of its ports for clients, as ``host:port``."""
+        return self._reached[port]
 
     async def run(
         self,
