@@ -43,8 +43,8 @@ def commits_hit(node_of: Callable[[Any], str], *kills: str, at_least: int = 1) -
 def _hit(fault: Fault, event: Operation) -> bool:
     """Whether an event that may have been committed was under way when the kill came.
 
-    The kill came somewhere between its two events. What was sent meanwhile and broke had reached the node alive:
-    a dead one refuses, which is no ``info``.
+    The kill came somewhere between its two events. What was sent meanwhile and broke had reached the node
+    alive: a dead one refuses, which is no ``info``.
     """
     sent, end = event
     if fault.begun is None or sent.index > fault.begun.index:
