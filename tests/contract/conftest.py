@@ -30,8 +30,8 @@ from dsm_jepsen.cluster.local import LocalCluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.dsm.stores.ring import SIZE
-from dsm_jepsen.dsm.stores.zookeeper_commit import ROOT
-from dsm_jepsen.env import OutcomeError, RefusedError, Role, Store
+from dsm_jepsen.dsm.stores.zookeeper_paths import ROOT
+from dsm_jepsen.env import PLAIN, OutcomeError, RefusedError, Role, Store
 
 QUORUM = ("n3", "n4", "n5")
 """Members without which the others are a minority."""
@@ -203,7 +203,8 @@ def _forget_slots(hosts: str, position: int) -> None:
     client.start()
     try:
         for key in client.get_children(ROOT):
-            for slot in client.get_children(f"{ROOT}/{key}"):
+            # What is below folders is no slot.
+            for slot in client.get_children(f"{ROOT}/{key}") if key.startswith("k") else ():
                 path = f"{ROOT}/{key}/{slot}"
                 if client.get(path)[1].mzxid < position:
                     client.delete(path)
@@ -309,6 +310,12 @@ _numbers = itertools.count()
 def key(request: pytest.FixtureRequest) -> str:
     """A key that no other test uses."""
     return f"/{next(_numbers)}/{request.node.name}"
+
+
+@pytest.fixture(params=["logged", "plain"])
+def key_of_both_kinds(request: pytest.FixtureRequest, key: str) -> str:
+    """A key that no other test uses: once one with a log, once a plain one."""
+    return key if request.param == "logged" else f"{key}/{PLAIN}x"
 
 
 @pytest.fixture

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from tests.contract.conftest import World
 
 
+@pytest.fixture
+def key(key_of_both_kinds: str) -> str:
+    return key_of_both_kinds
+
+
 async def test_a_key_that_was_never_written_does_not_exist(world: "World", key: str) -> None:
     store = await world.connect()
     assert await store.get(key) is None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count()
 
-names = st.sampled_from(["a", "a/b", "b", "ü"])
+names = st.sampled_from(["a", "a/b", "b", "ü", "a//b", "//", "/a//a/b"])
 values = st.binary(max_size=3)
 compares = st.sampled_from(["right", "old", "absent"])
 steps = st.one_of(

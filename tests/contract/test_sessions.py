@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
+@pytest.fixture
+def key(key_of_both_kinds: str) -> str:
+    return key_of_both_kinds
+
+
 def now_s() -> float:
     """The time of the world's loop."""
     return asyncio.get_running_loop().time()
@@ -46,17 +51,6 @@ async def test_a_key_follows_the_session_of_its_last_write(world: "World", key: 
     free = await store.put(key, b"free")
     await session.close()
     assert await store.get(key) == free
-
-
-async def test_the_end_of_a_session_is_a_change_that_watches_tell(world: "World", key: str) -> None:
-    store = await world.connect()
-    session = await store.open_session(5000)
-    written = await store.put(key, b"", session=session)
-    watch = store.watch(key, after=written.position)
-    await session.close()
-    change = await anext(watch)
-    assert change.entry is None
-    assert change.position > written.position
 
 
 async def test_a_write_bound_to_a_session_that_was_closed_does_nothing(world: "World", key: str) -> None:

@@ -238,6 +238,17 @@ async def test_a_watch_outlasts_the_absence_of_its_member_or_says_that_it_broke(
     assert seen == changes_of([second, third])[: len(seen)]
 
 
+async def test_the_end_of_a_session_is_a_change_that_watches_tell(world: "World", key: str) -> None:
+    store = await world.connect()
+    session = await store.open_session(5000)
+    written = await store.put(key, b"", session=session)
+    watch = store.watch(key, after=written.position)
+    await session.close()
+    change = await anext(watch)
+    assert change.entry is None
+    assert change.position > written.position
+
+
 class Hinted:
     """Waits for hints as a program does: a hint says "list again", and so does a watch that broke."""
 

@@ -18,6 +18,7 @@ from dsm_jepsen.env.network import Network as Network
 from dsm_jepsen.env.network import Request as Request
 from dsm_jepsen.env.network import Response as Response
 from dsm_jepsen.env.rng import Rng as Rng
+from dsm_jepsen.env.store import PLAIN as PLAIN
 from dsm_jepsen.env.store import Change as Change
 from dsm_jepsen.env.store import Commit as Commit
 from dsm_jepsen.env.store import Compare as Compare
@@ -29,6 +30,7 @@ from dsm_jepsen.env.store import Session as Session
 from dsm_jepsen.env.store import Store as Store
 from dsm_jepsen.env.store import Watch as Watch
 from dsm_jepsen.env.store import Write as Write
+from dsm_jepsen.env.store import require_watchable as require_watchable
 from dsm_jepsen.env.system import Client as Client
 from dsm_jepsen.env.system import Env as Env
 from dsm_jepsen.env.system import Program as Program

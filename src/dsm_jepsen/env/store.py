@@ -7,9 +7,15 @@ Two numbers that must not be mixed up:
 * the store's **position** is for watching: later changes have greater positions
   (etcd: revision; ZooKeeper: number in the circular log).
 
-Rules that keep a program right on both stores: a key that is compared is never deleted and made
-anew (ZooKeeper's versions start again at 0), and a fence is written *into* the record it protects
-(ZooKeeper's transactions compare nothing but versions).
+A key whose name has an empty part, ``FOLDER//NAME``, is **plain**. On ZooKeeper every other key keeps a log
+for those who watch it, and keeps it for ever; a plain key has none, and nothing remains of it once it is
+deleted. So keys of which there is no end must be plain. They are listed by folder: a list of ``FOLDER//``
+costs the names in that folder, whatever else there is; a folder once used stays. It is their names that make
+keys plain, so that all who use them agree. etcd does not tell them from others, but no store watches them.
+
+Rules that keep a program right on both stores: a plain key that is compared is never deleted and made
+anew (ZooKeeper, at the last moment, tells apart only how often it was written since), and a fence is written
+*into* the record it protects (ZooKeeper's transactions compare nothing but versions).
 
 Every call may raise ``DefiniteError`` (certainly not done) or ``IndefiniteError`` (unknown). No
 call retries on its own: a repeated write whose first try went through would be a lie.
@@ -18,6 +24,9 @@ call retries on its own: a repeated write whose first try went through would be 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
+
+PLAIN = "//"
+"""What makes a key plain: its first occurrence ends the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,8 @@ class Watch(Protocol):
 class Hints(Protocol):
     """Signs that something below a prefix may have changed, until closed; the first comes at once.
 
-    Each says "list again" and no more (ZooKeeper can do no more). Errors as for ``Watch``.
+    Each says "list again" and no more (ZooKeeper can do no more). That a plain key was overwritten is hinted
+    at only if the prefix goes beyond its folder; that it came or went, always. Errors as for ``Watch``.
     """
 
     def __aiter__(self) -> AsyncIterator[None]:
@@ -172,7 +182,11 @@ class Store(Protocol):
         ...
 
     def watch(self, key: str, *, after: int) -> Watch:
-        """Follow a key's changes with positions greater than ``after`` (an entry's position, or 0)."""
+        """Follow a key's changes with positions greater than ``after`` (an entry's position, or 0).
+
+        Raises:
+            ValueError: it is a plain key.
+        """
         ...
 
     def watch_hint(self, prefix: str) -> Hints:
@@ -194,3 +208,17 @@ class Store(Protocol):
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it at the end."""
         ...
+
+
+def require_watchable(key: str) -> str:
+    """Accept a key to watch.
+
+    Raises:
+        ValueError: it is plain.
+    """
+    if PLAIN in key:
+        raise ValueError(
+            f"watch of {key!r}: {PLAIN!r} makes it a plain key, of whose changes there is no log; "
+            "follow it by watch_hint and get, or give it another name"
+        )
+    return key

@@ -19,7 +19,7 @@ from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.env import RefusedError
 
 CONTRACT = Path(__file__).parents[2] / "contract"
-TESTS_MIN = 50
+TESTS_MIN = 90
 
 
 def run_contract(*options: str) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def test_real_etcd_keeps_the_contract(client: str) -> None:
 @pytest.mark.zookeeper
 @pytest.mark.slow
 @pytest.mark.usefixtures("zookeeper")
-@pytest.mark.parametrize(("world", "at_least"), [("zookeeper", TESTS_MIN), ("zookeeper-single", 45)])
+@pytest.mark.parametrize(("world", "at_least"), [("zookeeper", TESTS_MIN), ("zookeeper-single", 75)])
 def test_real_zookeeper_keeps_the_contract(world: str, at_least: int) -> None:
     all_must_pass(*run_contract("--world", world), at_least=at_least)
 

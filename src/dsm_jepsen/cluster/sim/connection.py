@@ -10,7 +10,17 @@ from dsm_jepsen.cluster.sim.process import Process, SimFuture
 from dsm_jepsen.cluster.sim.sessions import SimSession
 from dsm_jepsen.cluster.sim.store import SimStore
 from dsm_jepsen.cluster.sim.watches import Feed, SimHints, SimWatch
-from dsm_jepsen.env import Commit, Compare, DefiniteError, Delete, Entry, Put, Session, Write
+from dsm_jepsen.env import (
+    Commit,
+    Compare,
+    DefiniteError,
+    Delete,
+    Entry,
+    Put,
+    Session,
+    Write,
+    require_watchable,
+)
 
 F = TypeVar("F", bound=Feed[Any])
 
@@ -139,7 +149,7 @@ class SimConnection:
 
     def watch(self, key: str, *, after: int) -> SimWatch:
         """Follow a key's changes with positions greater than ``after``."""
-        return self._keep(SimWatch(self, key, after=after))
+        return self._keep(SimWatch(self, require_watchable(key), after=after))
 
     def watch_hint(self, prefix: str) -> SimHints:
         """Learn when it is worth listing the prefix again."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from dsm_jepsen.env import Change, Commit, Delete, Entry, Put, Write
+from dsm_jepsen.env import PLAIN, Change, Commit, Delete, Entry, Put, Write
 
 
 class _Version(NamedTuple):
@@ -64,7 +64,7 @@ class Log:
         return Commit(position=position, versions=versions)
 
     def _next_version(self, key: str, position: int) -> int:
-        if not self._numbered:
+        if not self._numbered or PLAIN in key:
             return position
         versions = self._versions.get(key)
         return versions[-1].version + 1 if versions else 1

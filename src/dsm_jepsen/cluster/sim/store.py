@@ -32,6 +32,7 @@ from dsm_jepsen.cluster.sim.promises import Promises
 from dsm_jepsen.cluster.sim.sessions import Leases
 from dsm_jepsen.cluster.sim.watches import Feeds
 from dsm_jepsen.env import (
+    PLAIN,
     Change,
     Commit,
     Compare,
@@ -201,13 +202,18 @@ class SimStore:
     def append(self, writes: Sequence[Write]) -> Commit:
         """Add an entry to the log and let members and watches know."""
         before = self.log.position
+        quiet = self._overwritten(writes) if self.promises.quiet else ()
         commit = self.log.append(writes)
         if commit.position > before:
             for member in self.members.values():
                 if member.follows:
                     member.expect(self._council.apply_us(member), commit.position)
-            self.feeds.notice(writes, commit.position)
+            self.feeds.notice(writes, commit.position, quiet=quiet)
         return commit
+
+    def _overwritten(self, writes: Sequence[Write]) -> frozenset[str]:
+        puts = [write.key for write in writes if isinstance(write, Put) and PLAIN in write.key]
+        return frozenset(key for key in puts if self.log.entry(key) is not None)
 
     def acknowledge(self, writes: Sequence[Write]) -> Commit:
         """Do a client's writes, and say so (axiom 1)."""

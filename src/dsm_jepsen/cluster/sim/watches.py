@@ -9,11 +9,11 @@ told so.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from dsm_jepsen.cluster.sim.process import State
-from dsm_jepsen.env import Change, CompactedError, IndefiniteError, OutcomeError, Write
+from dsm_jepsen.env import PLAIN, Change, CompactedError, IndefiniteError, OutcomeError, Write
 
 if TYPE_CHECKING:
     from dsm_jepsen.cluster.sim.connection import SimConnection
@@ -49,13 +49,16 @@ class Feeds:
     def _of(self, feed: "Feed[Any]") -> "dict[Feed[Any], None]":
         return self._hints if isinstance(feed, SimHints) else self._watches.setdefault(feed.path, {})
 
-    def notice(self, writes: Sequence[Write], position: int) -> None:
-        """Tell the feeds of a new entry."""
+    def notice(self, writes: Sequence[Write], position: int, *, quiet: Collection[str]) -> None:
+        """Tell the feeds of a new entry; of quiet keys only feeds whose prefix goes beyond the folder."""
         for write in writes:
             for watch in self._watches.get(write.key, ()):
                 watch.want(position)
         for hints in self._hints:
-            if any(write.key.startswith(hints.path) for write in writes):
+            named = bool(hints.path.partition(PLAIN)[2])
+            if any(
+                write.key.startswith(hints.path) and (named or write.key not in quiet) for write in writes
+            ):
                 hints.want(position)
 
     def review(self) -> None:

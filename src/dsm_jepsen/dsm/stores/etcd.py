@@ -27,6 +27,7 @@ from dsm_jepsen.env import (
     Put,
     Session,
     Write,
+    require_watchable,
 )
 
 _WATCH_QUEUE = 256
@@ -103,7 +104,7 @@ class EtcdStore:
 
     def watch(self, key: str, *, after: int) -> Feed[Change]:
         """Follow a key's changes; a silent connection counts as broken after eight seconds."""
-        return self._feeds.open(self._changes(key, after), size=_WATCH_QUEUE)
+        return self._feeds.open(self._changes(require_watchable(key), after), size=_WATCH_QUEUE)
 
     def watch_hint(self, prefix: str) -> Feed[None]:
         """Learn when to list again; the first hint comes once etcd has begun to watch."""

@@ -6,8 +6,9 @@ is never sent again. All goes to this one member: there is no fail-over to anoth
 
 **Reads.** ZooKeeper's own way to a read that is not stale, ``sync`` and then a read, asks the leader alone:
 one that was cut off and has not noticed yet (for at most syncLimit ticks) vouches for old data. So ``get``
-reads, and then has a transaction that writes nothing confirm that the key still is as it was read: only
-transactions ask a quorum. ``list`` is sync and read, key by key: no snapshot, and stale by that much at most.
+sends a transaction that writes nothing, and right after it the read: only transactions ask a quorum, and a
+member answers a session's requests in their order, each from what it knows by then. ``list`` is sync and
+read, key by key: no snapshot, and stale by that much at most.
 
 **Writes** are read, then decide, then one transaction that holds only if nothing changed since the reading.
 If something did, the outcome is certain, and the whole is done again from the new state, a bounded number
@@ -21,22 +22,24 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Self
 
+from dsm_jepsen.dsm.stores import zookeeper_reads as reads
 from dsm_jepsen.dsm.stores.feed import Feed, Feeds
-from dsm_jepsen.dsm.stores.ring import SIZE, Head, Kind, Record, missing, replay, require_size
-from dsm_jepsen.dsm.stores.zookeeper_commit import (
+from dsm_jepsen.dsm.stores.ring import SIZE, Head, Record, missing, replay, require_size
+from dsm_jepsen.dsm.stores.zookeeper_commit import Plain, Plan, holds, plan
+from dsm_jepsen.dsm.stores.zookeeper_errors import FAILED_COMPARES, NODE_EXISTS, outcome
+from dsm_jepsen.dsm.stores.zookeeper_link import Link, Send, Signal
+from dsm_jepsen.dsm.stores.zookeeper_paths import (
     ROOT,
-    Plan,
-    bound_path,
-    holds,
+    folder_path,
+    folders_of,
     key_of,
+    keys_of,
     path_of,
-    plan,
     slot_path,
 )
-from dsm_jepsen.dsm.stores.zookeeper_errors import FAILED_COMPARES, outcome
-from dsm_jepsen.dsm.stores.zookeeper_link import Link, Send, Signal
 from dsm_jepsen.dsm.stores.zookeeper_session import ZooKeeperSession
 from dsm_jepsen.env import (
+    PLAIN,
     Change,
     Commit,
     Compare,
@@ -47,6 +50,7 @@ from dsm_jepsen.env import (
     Put,
     Session,
     Write,
+    require_watchable,
 )
 
 _LINK_TTL_S = 6.0
@@ -81,31 +85,28 @@ class ZooKeeperStore:
         self._ring_size = require_size(ring_size)
         self._loop = asyncio.get_running_loop()
         self._link = Link(host, port, ttl_s=_LINK_TTL_S, log=log)
-        self._rooted = False
+        self._made: set[str] = set()
         self._feeds = Feeds()
         self._sessions: list[ZooKeeperSession] = []
         self._closed = False
 
     async def get(self, key: str, *, stale_ok: bool = False) -> Entry | None:
-        """Read a key; unless it may be stale, a quorum confirms that it is still as it was read."""
+        """Read a key; unless it may be stale, after a transaction that a quorum took."""
         until_s = self._until_s()
-        if stale_ok:
-            (head,) = await self._heads([key], fresh=False, until_s=until_s)
-            return _entry(key, head)
-        self._require_open()
-        await self._make_root(until_s)
-        for turn in range(_TRIES):
-            (head,) = await self._heads([key], fresh=turn > 0, until_s=until_s)
-            unchanged = plan({key: head}, (), size=self._ring_size)
-            if await self._commit(self._link, unchanged, until_s=until_s) is not None:
-                return _entry(key, head)
-        # Definite: a read changes nothing.
-        raise DefiniteError("contention", f"others changed {key} during each of {_TRIES} tries")
+        barrier: list[Send] = []
+        if not stale_ok:
+            self._require_open()
+            await self._make(ROOT, until_s)
+            barrier.append(reads.barrier)
+        *taken, found = await self._link.read(*barrier, reads.get(path_of(key)), until_s=until_s)
+        for failure in (result for results in taken for result in results if isinstance(result, Exception)):
+            raise outcome(failure, writes=False)
+        return reads.entry(key, reads.head(key, found))
 
     async def list(
         self, prefix: str, *, stale_ok: bool = False, limit: int | None = None
     ) -> tuple[Entry, ...]:
-        """Read keys below a prefix, one by one; costs a look at the names of all keys."""
+        """Read keys below a prefix, one by one; costs a look at all names in their folders."""
         until_s = self._until_s()
         keys = await self._keys(prefix, fresh=not stale_ok, until_s=until_s)
         wanted = len(keys) if limit is None else limit
@@ -114,7 +115,7 @@ class ZooKeeperStore:
         while keys and len(found) < wanted:
             turn, keys = keys[:wanted], keys[wanted:]
             heads = await self._heads(turn, fresh=False, until_s=until_s)
-            entries = (_entry(key, head) for key, head in zip(turn, heads, strict=True))
+            entries = (reads.entry(key, head) for key, head in zip(turn, heads, strict=True))
             found += [entry for entry in entries if entry is not None]
         return tuple(found[:wanted])
 
@@ -145,10 +146,10 @@ class ZooKeeperStore:
 
     def watch(self, key: str, *, after: int) -> Feed[Change]:
         """Follow a key's changes; a silent connection counts as broken after some four seconds."""
-        return self._feeds.open(self._changes(key, after), size=_WATCH_QUEUE)
+        return self._feeds.open(self._changes(require_watchable(key), after), size=_WATCH_QUEUE)
 
     def watch_hint(self, prefix: str) -> Feed[None]:
-        """Learn when to list again; each hint costs a look at all keys below the prefix."""
+        """Learn when to list again; each hint costs a look at the names, and at each key that has a log."""
         # Not coalescing: a hint that nobody takes holds up the next one, and so the cost of it.
         return self._feeds.open(self._hints(prefix), size=1)
 
@@ -190,19 +191,31 @@ class ZooKeeperStore:
     def _until_s(self) -> float:
         return self._loop.time() + self._timeout_s
 
-    async def _heads(self, keys: Sequence[str], *, fresh: bool, until_s: float) -> Sequence[Head | None]:
-        syncs = [_sync] if fresh else []
-        found = await self._link.read(*syncs, *map(_get, map(path_of, keys)), until_s=until_s)
-        return [_head(answer) for answer in found[len(syncs) :]]
+    async def _heads(
+        self, keys: Sequence[str], *, fresh: bool, until_s: float
+    ) -> Sequence[Head | Plain | None]:
+        syncs = [reads.sync] if fresh else []
+        found = await self._link.read(*syncs, *map(reads.get, map(path_of, keys)), until_s=until_s)
+        return [reads.head(key, answer) for key, answer in zip(keys, found[len(syncs) :], strict=True)]
 
     async def _keys(
         self, prefix: str, *, fresh: bool, until_s: float, watch: Signal | None = None
     ) -> Sequence[str]:
-        syncs = [_sync] if fresh else []
-        *_, names = await self._link.read(
-            *syncs, lambda client: client.get_children_async(ROOT, watch), until_s=until_s
-        )
-        return sorted(key for key in map(key_of, names or ()) if key.startswith(prefix))
+        syncs = [reads.sync] if fresh else []
+        keys: list[str] = []
+        folders = [prefix.partition(PLAIN)[0]]
+        if PLAIN not in prefix:
+            *_, names = await self._link.read(*syncs, reads.children(ROOT, watch), until_s=until_s)
+            keys = keys_of(names or [])
+            folders = [each for each in folders_of(names or []) if f"{each}{PLAIN}".startswith(prefix)]
+            syncs = []
+        if folders:
+            found = await self._link.read(
+                *syncs, *(reads.children(folder_path(each), watch) for each in folders), until_s=until_s
+            )
+            for folder, names in zip(folders, found[len(syncs) :], strict=True):
+                keys += [key_of(name, folder) for name in names or ()]
+        return sorted(key for key in keys if key.startswith(prefix))
 
     async def _transact(
         self, compares: Sequence[Compare], writes: Sequence[Write]
@@ -214,7 +227,9 @@ class ZooKeeperStore:
         keys = sorted({*names, *(compare.key for compare in compares)})
         link = self._link_for(writes)
         until_s = self._until_s()
-        await self._make_root(until_s)
+        await self._make(ROOT, until_s)
+        for folder in sorted({key.partition(PLAIN)[0] for key in keys if PLAIN in key}):
+            await self._make(folder_path(folder), until_s)
         for turn in range(_TRIES):
             # First as the member has it: if that is stale, the transaction fails and does no harm.
             found = await self._heads(keys, fresh=turn > 0, until_s=until_s)
@@ -227,7 +242,7 @@ class ZooKeeperStore:
             position = await self._commit(link, made, until_s=until_s)
             if position is not None:
                 existed = {key: head is not None and head.version is not None for key, head in heads.items()}
-                return Commit(position, tuple(made.versions[name] for name in names)), existed
+                return Commit(position, tuple(made.version(name, position) for name in names)), existed
         # Definite: every try was answered with a refusal.
         raise DefiniteError("contention", f"others changed {keys} during each of {_TRIES} tries")
 
@@ -278,16 +293,16 @@ class ZooKeeperStore:
             raise DefiniteError("session-lost", session.id)
         return session.link
 
-    async def _make_root(self, until_s: float) -> None:
-        """Make the parent of all keys, if it is not there."""
-        if self._rooted:
+    async def _make(self, path: str, until_s: float) -> None:
+        """Make a parent of keys, if it is not there; such znodes stay."""
+        if path in self._made:
             return
         try:
-            await self._link.write(lambda client: client.create_async(ROOT), until_s=until_s)
+            await self._link.write(lambda client: client.create_async(path), until_s=until_s)
         except DefiniteError as error:
-            if error.kind not in FAILED_COMPARES:
+            if error.kind != NODE_EXISTS:
                 raise
-        self._rooted = True
+        self._made.add(path)
 
     async def _changes(self, key: str, after: int) -> AsyncGenerator[Change, None]:
         """Give a key's changes: whatever is new in its log whenever one of its watches fires."""
@@ -297,14 +312,14 @@ class ZooKeeperStore:
         while True:
             # The watches come first: what they might miss, the reading after them shows.
             *_, found = await self._link.read(
-                *_watches(key, signal), _get(path_of(key)), until_s=self._until_s()
+                *reads.watches(key, signal), reads.get(path_of(key)), until_s=self._until_s()
             )
-            head = _head(found)
-            if head is not None:
+            head = reads.head(key, found)
+            if isinstance(head, Head):
                 slots = await self._slots(key, head, known=known)
                 for step in replay(head, slots, after=position):
                     position = step.position
-                    yield _change(key, step.position, step.record)
+                    yield reads.change(key, step.position, step.record)
                 known = head.record.number
             await signal.wait()
 
@@ -312,7 +327,7 @@ class ZooKeeperStore:
         """Read the slots of the records after those known; leave out those that are not there."""
         numbers = missing(head, known=known)
         paths = [slot_path(key, number % head.record.size) for number in numbers]
-        found = await self._link.read(*map(_get, paths), until_s=self._until_s())
+        found = await self._link.read(*map(reads.get, paths), until_s=self._until_s())
         return {
             number: (Record.decode(slot[0]), slot[1].mzxid)
             for number, slot in zip(numbers, found, strict=True)
@@ -325,53 +340,14 @@ class ZooKeeperStore:
         signal = Signal()
         while True:
             until_s = self._until_s()
-            await self._make_root(until_s)
+            folder, plain, name = prefix.partition(PLAIN)
+            for parent in (ROOT, folder_path(folder)) if plain else (ROOT,):
+                await self._make(parent, until_s)
             keys = await self._keys(prefix, fresh=False, until_s=until_s, watch=signal)
-            await self._link.read(*itertools.chain(*(_watches(key, signal) for key in keys)), until_s=until_s)
+            if not name:
+                keys = [key for key in keys if PLAIN not in key]
+            await self._link.read(
+                *itertools.chain(*(reads.watches(key, signal) for key in keys)), until_s=until_s
+            )
             yield None
             await signal.wait()
-
-
-def _sync(client: Any) -> Any:
-    """Have the member catch up with its leader."""
-    return client.sync_async(ROOT)
-
-
-def _get(path: str) -> Send:
-    """Read a znode."""
-    return lambda client: client.get_async(path)
-
-
-def _watches(key: str, signal: Signal) -> tuple[Send, Send]:
-    """Have a signal fire when a key's record changes, and when its session ends."""
-    return (
-        lambda client: client.exists_async(path_of(key), signal),
-        lambda client: client.exists_async(bound_path(key), signal),
-    )
-
-
-def _head(answer: Any) -> Head | None:
-    """What was read of a key's znode."""
-    if answer is None:
-        return None
-    data, stat = answer
-    return Head(
-        record=Record.decode(data),
-        data_version=stat.version,
-        position=stat.mzxid,
-        children_position=stat.pzxid,
-    )
-
-
-def _entry(key: str, head: Head | None) -> Entry | None:
-    """What a head says of its key."""
-    if head is None or head.version is None:
-        return None
-    return Entry(key, head.record.value, head.version, head.position)
-
-
-def _change(key: str, position: int, record: Record | None) -> Change:
-    """What a record says of its key."""
-    if record is None or record.kind is Kind.DELETED:
-        return Change(key, None, position)
-    return Change(key, Entry(key, record.value, record.number, position), position)

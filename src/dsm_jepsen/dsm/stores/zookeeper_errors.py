@@ -9,8 +9,9 @@ to the others. What kazoo makes up itself proves nothing: it calls a request los
 from dsm_jepsen.env import DefiniteError, IndefiniteError, OutcomeError
 
 NO_NODE = "no-node"
+NODE_EXISTS = "node-exists"
 
-FAILED_COMPARES = frozenset({NO_NODE, "node-exists", "bad-version"})
+FAILED_COMPARES = frozenset({NO_NODE, NODE_EXISTS, "bad-version"})
 """A transaction's condition did not hold: an answer, and no failure of the call."""
 
 _REFUSED = {
@@ -18,7 +19,7 @@ _REFUSED = {
     # transaction that fails there is entered as an error, and none of its writes is.
     "BadVersionError": "bad-version",
     "NoNodeError": NO_NODE,
-    "NodeExistsError": "node-exists",
+    "NodeExistsError": NODE_EXISTS,
     "NotEmptyError": "rejected",
     "NoChildrenForEphemeralsError": "rejected",
     "NoAuthError": "rejected",
