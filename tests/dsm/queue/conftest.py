@@ -150,14 +150,14 @@ class World:
     async def keys(self, below: str) -> dict[str, Entry]:
         """All keys of the queue below a folder, without its name."""
         prefix = f"{ROOT}{below}/"
-        return {entry.key.removeprefix(prefix): entry for entry in await self.store.list(prefix)}
+        return {entry.key.removeprefix(prefix).lstrip("/"): entry for entry in await self.store.list(prefix)}
 
     async def records(self) -> dict[str, Record]:
         """All records by id, wherever they are."""
         found: dict[str, Record] = {}
         for folder in ("live", "ended"):
             for name, entry in (await self.keys(folder)).items():
-                instance = name.partition("/")[2]
+                instance = name.partition("//")[2]
                 assert instance not in found, "a record is in two places"
                 found[instance] = read_entry(instance, entry).record
         return found

@@ -1,7 +1,7 @@
 """The queue as its clients see it: submit, look, wait, cancel, redrive."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from dsm_jepsen.dsm.queue.changes import Hand
 from dsm_jepsen.dsm.queue.ledger import Change, Ledger, Read, read_entry
 from dsm_jepsen.dsm.queue.machine import AnyMachine
 from dsm_jepsen.dsm.queue.record import SHARDS, Keys, Record
-from dsm_jepsen.env import Clock, CompactedError, Compare, DefiniteError, IndefiniteError, Rng, Store
+from dsm_jepsen.env import Clock, Compare, DefiniteError, IndefiniteError, Rng, Store
 
 
 class Queue:
@@ -91,29 +91,28 @@ class Queue:
         return None if read is None else read.record
 
     async def follow(self, instance: str) -> AsyncGenerator[Record, None]:
-        """Give an instance's record now and after every change, until it has ended or is in dead-letter.
+        """Give an instance's record now and when it is found changed, until it ended or is in dead-letter.
 
         Raises:
             DefiniteError: there is no such instance.
             OutcomeError: the store did not answer.
         """
-        key = self._keys.live(instance)
-        while True:
-            entry = await self._ledger.store.get(key)
-            if entry is None:
-                break
-            record = read_entry(instance, entry).record
-            yield record
-            with suppress(CompactedError, IndefiniteError):
-                async with aclosing(self._ledger.store.watch(key, after=entry.position)) as changed:
-                    while record.status != "dead":
-                        change = await anext(changed)
-                        if change.entry is None:
-                            break
-                        record = read_entry(instance, change.entry).record
-                        yield record
-            if record.status == "dead":
-                return
+        store, key, version = self._ledger.store, self._keys.live(instance), None
+        hints = store.watch_hint(key)
+        try:
+            while (entry := await store.get(key)) is not None:
+                if entry.version != version:
+                    version = entry.version
+                    record = read_entry(instance, entry).record
+                    yield record
+                    if record.status == "dead":
+                        return
+                try:
+                    await anext(hints)
+                except (IndefiniteError, StopAsyncIteration):
+                    hints = store.watch_hint(key)
+        finally:
+            await hints.aclose()
         last = await self.get(instance)
         if last is None:
             # Definite: a read has no effect.
@@ -140,8 +139,9 @@ class Queue:
             place: ``live`` (those that go on, and those in dead-letter), ``ended`` or ``dead``.
         """
         for shard in range(SHARDS):
-            for entry in await self._ledger.store.list(f"{self._keys.root}{place}/{shard:02d}/"):
-                instance = entry.key.removeprefix(f"{self._keys.root}{place}/")[3:]
+            prefix = f"{self._keys.root}{place}/{shard:02d}//"
+            for entry in await self._ledger.store.list(prefix):
+                instance = entry.key.removeprefix(prefix)
                 if place == "dead":
                     read = await self._ledger.read(instance)
                     if read is not None:

@@ -45,12 +45,12 @@ class Receiver:
             OutcomeError: the store did not answer; delivered again, it is still taken once.
         """
         self._refuse(effect)
-        key = f"{self._root}taken/{shard_of(effect.id)}/{effect.key}"
+        key = f"{self._root}taken/{shard_of(effect.id)}//{effect.key}"
         if await self._store.compare_and_set(key, encode(effect), version=None) is not None:
             return
         known = await self._store.get(key)
         if known is not None and known.value != encode(effect):
-            disputed = f"{self._root}disputed/{shard_of(effect.id)}/{effect.key}/{effect.by}"
+            disputed = f"{self._root}disputed/{shard_of(effect.id)}//{effect.key}/{effect.by}"
             await self._store.put(disputed, encode(effect))
 
     async def taken(self) -> Sequence[Effect]:
@@ -72,7 +72,7 @@ class Receiver:
     async def _list(self, what: str) -> Sequence[Effect]:
         found: list[Effect] = []
         for shard in range(SHARDS):
-            entries = await self._store.list(f"{self._root}{what}/{shard:02d}/")
+            entries = await self._store.list(f"{self._root}{what}/{shard:02d}//")
             found += [decode_effect(entry.value) for entry in entries]
         return found
 

@@ -5,13 +5,15 @@ written in the same transaction: so what is written is always the difference of 
 
 | key, below the queue's | there while |
 |---|---|
-| ``live/SHARD/ID`` | the instance has not ended |
-| ``ended/SHARD/ID`` | it has |
-| ``ready/SHARD/MILLISECONDS/ID`` | it waits for a worker, until that time or longer; the value is the delay |
-| ``running/SESSION/ID`` | a worker has claimed it |
-| ``dead/SHARD/ID`` | it is in dead-letter; the value is the error |
-| ``outbox/SHARD/ID-SEQ-INDEX`` | an effect is not yet known to be delivered |
-| ``workers/SESSION`` | the worker lives: its only key that is bound to its session |
+| ``live/SHARD//ID`` | the instance has not ended |
+| ``ended/SHARD//ID`` | it has |
+| ``ready/SHARD//MILLISECONDS/ID`` | it waits for a worker, until then or longer; the value is the delay |
+| ``running//SESSION/ID`` | a worker has claimed it |
+| ``dead/SHARD//ID`` | it is in dead-letter; the value is the error |
+| ``outbox/SHARD//ID-SEQ-INDEX`` | an effect is not yet known to be delivered |
+| ``workers//SESSION`` | the worker lives: its only key that is bound to its session |
+
+All are plain keys (see ``env.store``), as there is no end of them.
 
 A branch is an instance too, called ``PARENT/SEQ.NAME``: the step that forked is part of its name, so no id is
 ever used twice. It shares the shard of the instance that it belongs to.
@@ -219,31 +221,31 @@ class Keys:
 
     def live(self, instance: str) -> str:
         """Where the record is until it ends."""
-        return f"{self.root}live/{shard_of(instance)}/{instance}"
+        return f"{self.root}live/{shard_of(instance)}//{instance}"
 
     def ended(self, instance: str) -> str:
         """Where it is from then on."""
-        return f"{self.root}ended/{shard_of(instance)}/{instance}"
+        return f"{self.root}ended/{shard_of(instance)}//{instance}"
 
     def ready(self, shard: str) -> str:
         """What the keys of a shard's ready instances begin with, those that wait longest first."""
-        return f"{self.root}ready/{shard}/"
+        return f"{self.root}ready/{shard}//"
 
     def dead(self, instance: str) -> str:
         """What says that an instance is in dead-letter."""
-        return f"{self.root}dead/{shard_of(instance)}/{instance}"
+        return f"{self.root}dead/{shard_of(instance)}//{instance}"
 
     def running(self, session: str, instance: str) -> str:
         """What says who has claimed an instance."""
-        return f"{self.root}running/{session}/{instance}"
+        return f"{self.root}running//{session}/{instance}"
 
     def worker(self, session: str) -> str:
         """What says that a worker lives."""
-        return f"{self.root}workers/{session}"
+        return f"{self.root}workers//{session}"
 
     def outbox(self, effect: Effect) -> str:
         """Where an effect waits."""
-        return f"{self.root}outbox/{shard_of(effect.id)}/{effect.key}"
+        return f"{self.root}outbox/{shard_of(effect.id)}//{effect.key}"
 
     def home(self, record: Record) -> str:
         """Where a record is."""

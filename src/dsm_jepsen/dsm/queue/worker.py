@@ -1,8 +1,8 @@
 """A worker of the queue: as many as one likes, on any hosts, each goes on where others left off.
 
-A worker lives by a session: its key ``workers/SESSION`` is the only one bound to it. It holds claims as long
+A worker lives by a session: its key ``workers//SESSION`` is the only one bound to it. It holds claims as long
 as that lasts; when it is lost, ticks are cancelled, results dropped, and the worker begins anew with another
-session. What it held is found by others in the index ``running/SESSION/``, which has as many keys as there
+session. What it held is found by others in the index ``running//SESSION/``, which has as many keys as there
 are claims, however many instances wait or have ended.
 """
 
@@ -187,7 +187,7 @@ class Worker:
         """Sweep as soon as a worker comes or goes."""
         while True:
             try:
-                async with aclosing(self._env.store.watch_hint(f"{self._keys.root}workers/")) as hints:
+                async with aclosing(self._env.store.watch_hint(self._keys.worker(""))) as hints:
                     async for _ in hints:
                         await self._sweep(hands, finder)
             except OutcomeError as error:
@@ -199,14 +199,11 @@ class Worker:
         store, keys = self._env.store, self._keys
         session = hands.session.id
         try:
-            running = await store.list(f"{keys.root}running/")
-            living = {
-                entry.key.removeprefix(f"{keys.root}workers/")
-                for entry in await store.list(f"{keys.root}workers/")
-            }
+            running = await store.list(f"{keys.root}running//")
+            living = {entry.key.removeprefix(keys.worker("")) for entry in await store.list(keys.worker(""))}
             finder.meet(living)
             for entry in running:
-                owner, _, instance = entry.key.removeprefix(f"{keys.root}running/").partition("/")
+                owner, _, instance = entry.key.removeprefix(f"{keys.root}running//").partition("/")
                 # What is ours but not in hand comes from a claim whose reply was lost.
                 if owner not in living or (owner == session and instance not in hands.held):
                     finder.add(entry.key, instance)
