@@ -22,11 +22,14 @@ from dsm_jepsen.dsm.queue import AnyMachine, Queue, Record, Worker, registry
 from dsm_jepsen.dsm.queue.flawed import VARIANTS
 from dsm_jepsen.dsm.queue.machine import Machine
 from dsm_jepsen.dsm.queue.receiver import Receiver
+from dsm_jepsen.dsm.queue.retention import KEEP_MS
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import DefiniteError, Env, OutcomeError, Rng
 from dsm_jepsen.env.real import HttpNetwork, RealClock
 
 DONE, FAILED, UNKNOWN = 0, 1, 2
+
+HOUR_MS = 3_600_000
 
 PATIENCE_S = 15.0
 PAUSE_S = 1.0
@@ -125,6 +128,13 @@ def _outcomes(act: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 @_machines
 @click.option("--name", "node", default=socket.gethostname, help="The worker's name [default: the host's].")
 @click.option("--slots", type=click.IntRange(min=1), default=8, show_default=True, help="Instances at once.")
+@click.option(
+    "--keep-hours",
+    type=click.FloatRange(min=0.02),
+    default=KEEP_MS / HOUR_MS,
+    show_default=True,
+    help="How long instances are kept after their end.",
+)
 @click.option("--listen", help="Where GET /status is answered: 127.0.0.1:8081.")
 @etcd_client_option
 @click.option("--receiver", is_flag=True, hidden=True, help="Deliver effects to one kept in the store.")
@@ -137,6 +147,7 @@ async def worker(
     modules: tuple[str, ...],
     node: str,
     slots: int,
+    keep_hours: float,
     listen: str | None,
     etcd_client: str,
     receiver: bool,
@@ -164,7 +175,7 @@ async def worker(
             )
             kind = Worker if variant is None else VARIANTS[variant]
             apply = Receiver(store, name=name).take if receiver else None
-            one = kind(env, machines, name=name, slots=slots, apply=apply)
+            one = kind(env, machines, name=name, slots=slots, keep_ms=int(keep_hours * HOUR_MS), apply=apply)
             loop = asyncio.get_running_loop()
             for end in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(end, one.stop)
@@ -241,6 +252,11 @@ async def instance_of(instance: str, store_url: str, name: str) -> int:
             return FAILED
         for each in (record, *await queue.branches(instance)):
             _show(each)
+            for refused in await queue.undelivered(each.id):
+                value = bytes(refused.value).decode()
+                click.echo(
+                    f"  effect {refused.key} was refused {refused.attempt} times: {value}  {refused.error}"
+                )
     return DONE
 
 
@@ -249,9 +265,16 @@ async def instance_of(instance: str, store_url: str, name: str) -> int:
 @_options
 @_outcomes
 async def redrive(instance: str, store_url: str, name: str) -> int:
-    """Take INSTANCE out of dead-letter: it is tried again."""
+    """Take INSTANCE out of dead-letter, and have its effects delivered again that were refused too often."""
     async with _open(store_url, name, {}) as queue:
-        click.echo(_line(await queue.redrive(instance)))
+        again = await queue.redeliver(instance)
+        if again:
+            click.echo(f"{again} effects will be delivered again")
+        try:
+            click.echo(_line(await queue.redrive(instance)))
+        except DefiniteError as error:
+            if not again or error.kind != "not-dead":
+                raise
     return DONE
 
 

@@ -66,7 +66,7 @@ def test_after_any_changes_the_store_has_the_record_and_its_index_and_nothing_el
         assert decode(encode(new), new.id) == new
         assert len(new.history) <= HISTORY_MAX
         old = new
-    assert set(held) == {KEYS.ended("abc")}
+    assert set(held) == {KEYS.ended("abc"), f"{KEYS.kept(shard_of('abc'))}0000000000002/abc"}
 
 
 @given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=2 * HISTORY_MAX), st.data())

@@ -95,7 +95,7 @@ def test_a_claim_is_taken_over_only_when_the_owners_session_is_gone(
             machines=world.machines,
             session=mine,
             fence=Compare(KEYS.worker(mine.id), entry.version),
-            outbox=Outbox(ledger, world._apply, env.log),
+            outbox=Outbox(ledger, world._apply, env.log, env.clock),
             observe=world.seen.append,
         )
         await hands.work(instance, KEYS.running(session, instance))

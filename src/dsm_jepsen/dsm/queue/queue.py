@@ -10,8 +10,26 @@ from dsm_jepsen.dsm.queue import changes, endings
 from dsm_jepsen.dsm.queue.changes import Hand
 from dsm_jepsen.dsm.queue.ledger import Change, Ledger, Read, read_entry
 from dsm_jepsen.dsm.queue.machine import AnyMachine
-from dsm_jepsen.dsm.queue.record import SHARDS, Keys, Record
-from dsm_jepsen.env import Clock, Compare, DefiniteError, IndefiniteError, Rng, Store
+from dsm_jepsen.dsm.queue.record import (
+    SHARDS,
+    Keys,
+    Record,
+    Refused,
+    decode_effect,
+    decode_refused,
+    encode,
+)
+from dsm_jepsen.env import (
+    Clock,
+    Compare,
+    DefiniteError,
+    Delete,
+    Entry,
+    IndefiniteError,
+    Put,
+    Rng,
+    Store,
+)
 
 
 class Queue:
@@ -194,6 +212,28 @@ class Queue:
             # Definite: the compare failed.
             raise DefiniteError("lost-race", f"somebody else changed {instance} meanwhile")
         return ready
+
+    async def undelivered(self, instance: str) -> list[Refused]:
+        """Give the effects of an instance, or of a branch, that were refused too often."""
+        return [decode_refused(entry.value) for entry in await self._laid_aside(instance)]
+
+    async def redeliver(self, instance: str) -> int:
+        """Have those delivered again, with all their attempts before them; how many there were.
+
+        Raises:
+            OutcomeError: the store did not answer; maybe only some are.
+        """
+        entries = await self._laid_aside(instance)
+        for entry in entries:
+            effect = decode_effect(entry.value)
+            again = Put(self._keys.later(effect, self._hand.at_ms), encode(effect))
+            await self._ledger.transact((Compare(entry.key, entry.version),), (Delete(entry.key), again))
+        return len(entries)
+
+    async def _laid_aside(self, instance: str) -> list[Entry]:
+        entries = await self._ledger.store.list(self._keys.undelivered(instance))
+        # The id of another may begin like this one's.
+        return [entry for entry in entries if decode_effect(entry.value).id == instance]
 
     @property
     def _hand(self) -> Hand:

@@ -10,7 +10,10 @@ written in the same transaction: so what is written is always the difference of 
 | ``ready/SHARD//MILLISECONDS/ID`` | it waits for a worker, until then or longer; the value is the delay |
 | ``running//SESSION/ID`` | a worker has claimed it |
 | ``dead/SHARD//ID`` | it is in dead-letter; the value is the error |
+| ``kept/SHARD//MILLISECONDS/ID`` | it has ended, at that time |
 | ``outbox/SHARD//ID-SEQ-INDEX`` | an effect is not yet known to be delivered |
+| ``outbox/later//MILLISECONDS/ID-SEQ-INDEX`` | it was refused; it is delivered again at that time |
+| ``undelivered/SHARD//ID-SEQ-INDEX`` | it was refused too often |
 | ``workers//SESSION`` | the worker lives: its only key that is bound to its session |
 
 All are plain keys (see ``env.store``), as there is no end of them.
@@ -23,7 +26,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -39,6 +42,7 @@ HISTORY_MAX = 48
 Status = Literal["ready", "running", "waiting", "dead", "done", "failed", "cancelled"]
 EndedStatus = Literal["done", "failed", "cancelled"]
 StopStatus = Literal["failed", "cancelled"]
+E = TypeVar("E", bound="Effect")
 ENDED: tuple[Status, ...] = ("done", "failed", "cancelled")
 
 
@@ -100,6 +104,18 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     value: msgspec.Raw
 
 
+class Refused(Effect, frozen=True, kw_only=True):
+    """An effect that was not taken when it was made, as it lies in the outbox or as undelivered.
+
+    Attributes:
+        attempt: how often it was delivered since.
+        error: why it was not taken the last time.
+    """
+
+    attempt: int = 0
+    error: str = ""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An instance.
 
@@ -147,6 +163,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
 _effect_decoder = msgspec.json.Decoder(Effect)
+_refused_decoder = msgspec.json.Decoder(Refused)
 
 
 def encode(value: Record | Effect) -> bytes:
@@ -170,13 +187,26 @@ def decode(value: bytes, instance: str) -> Record:
 
 
 def decode_effect(value: bytes) -> Effect:
-    """Read an effect of the outbox.
+    """Read an effect of the outbox, as it was made.
 
     Raises:
         RecordError: it is none.
     """
+    return _decode_effect(_effect_decoder, value)
+
+
+def decode_refused(value: bytes) -> Refused:
+    """Read an effect of the outbox, with what was tried so far.
+
+    Raises:
+        RecordError: it is none.
+    """
+    return _decode_effect(_refused_decoder, value)
+
+
+def _decode_effect(decoder: msgspec.json.Decoder[E], value: bytes) -> E:
     try:
-        return _effect_decoder.decode(value)
+        return decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RecordError(f"{value[:80]!r} is no effect: {error}") from error
 
@@ -243,9 +273,26 @@ class Keys:
         """What says that a worker lives."""
         return f"{self.root}workers//{session}"
 
+    @property
+    def outboxes(self) -> str:
+        """What the keys of all effects begin with that are to be delivered."""
+        return f"{self.root}outbox/"
+
     def outbox(self, effect: Effect) -> str:
         """Where an effect waits."""
-        return f"{self.root}outbox/{shard_of(effect.id)}//{effect.key}"
+        return f"{self.outboxes}{shard_of(effect.id)}//{effect.key}"
+
+    def later(self, effect: Effect, at_ms: int) -> str:
+        """Where it waits after it was refused."""
+        return f"{self.outboxes}later//{at_ms:013d}/{effect.key}"
+
+    def undelivered(self, instance: str) -> str:
+        """What the keys of an instance's effects begin with that were refused too often."""
+        return f"{self.root}undelivered/{shard_of(instance)}//{instance}-"
+
+    def kept(self, shard: str) -> str:
+        """What the keys of a shard's ended instances begin with that say when, the oldest first."""
+        return f"{self.root}kept/{shard}//"
 
     def home(self, record: Record) -> str:
         """Where a record is."""
@@ -261,8 +308,11 @@ class Keys:
                 return {self.running(record.owner or "", record.id): b""}
             case "dead":
                 return {self.dead(record.id): (record.error or "").encode()}
-            case _:
+            case "waiting":
                 return {}
+            case "done" | "failed" | "cancelled":
+                at_ms = max(0, record.history[-1].at_ms)
+                return {f"{self.kept(shard_of(record.id))}{at_ms:013d}/{record.id}": b""}
 
     def rewrite(self, old: Record | None, new: Record) -> list[Write]:
         """What turns all keys of one record into those of the next."""

@@ -18,6 +18,7 @@ from dsm_jepsen.dsm.queue.ledger import Ledger
 from dsm_jepsen.dsm.queue.machine import AnyMachine
 from dsm_jepsen.dsm.queue.observe import Observation, Observer, line_of
 from dsm_jepsen.dsm.queue.record import SHARDS, Effect, Keys
+from dsm_jepsen.dsm.queue.retention import KEEP_MIN_MS, KEEP_MS, forget
 from dsm_jepsen.env import Compare, Env, OutcomeError, Request, Response, Session
 
 SESSION_TTL_MS = 10_000
@@ -28,6 +29,9 @@ SLOTS = 8
 
 SWEEP_MS = 5_000
 """How often claims and effects are looked through for what dead workers left, on average."""
+
+FORGET_MS = 60_000
+"""How often a worker looks for instances that need not be kept any longer, on average."""
 
 REJOIN_MS = 500
 """The pause before a worker begins anew, on average."""
@@ -44,6 +48,7 @@ class Worker:
         machines: the machines it can tick, by name.
         name: of the queue.
         slots: how many instances it has in hand at once.
+        keep_ms: how long an instance is kept after its end.
         apply: delivers an effect; by default it is logged.
         observe: told of everything the worker does; by default it is logged.
 
@@ -51,7 +56,7 @@ class Worker:
         ledger_kind, outbox_kind, hands_kind: the parts it is made of; a planted flaw replaces one.
 
     Raises:
-        ValueError: a machine's deadline is longer than a session lasts.
+        ValueError: a machine's deadline is longer than a session lasts, or another number is too small.
     """
 
     ledger_kind: ClassVar[type[Ledger]] = Ledger
@@ -65,6 +70,7 @@ class Worker:
         *,
         name: str = "default",
         slots: int = SLOTS,
+        keep_ms: int = KEEP_MS,
         apply: Apply | None = None,
         observe: Observer | None = None,
     ) -> None:
@@ -73,11 +79,14 @@ class Worker:
             raise ValueError(f"machines {late} have deadlines of {SESSION_TTL_MS} ms, a session, or more")
         if slots < 1:
             raise ValueError(f"a worker has {slots} slots; it needs at least 1")
+        if keep_ms < KEEP_MIN_MS:
+            raise ValueError(f"ended instances are kept for {keep_ms} ms; it must be at least {KEEP_MIN_MS}")
         self._env = env
         self._machines = machines
         self._keys = Keys.of(name)
         self._ledger = self.ledger_kind(env.store, self._keys)
         self._slots = slots
+        self._keep_ms = keep_ms
         self._observe = observe or (lambda seen: env.log(line_of(seen)))
         self._apply = apply or self._log_effect
         self._stop = asyncio.Event()
@@ -123,7 +132,9 @@ class Worker:
                 machines=self._machines,
                 session=session,
                 fence=Compare(own, entry.version),
-                outbox=self.outbox_kind(self._ledger, self._tell_and_apply(session), self._env.log),
+                outbox=self.outbox_kind(
+                    self._ledger, self._tell_and_apply(session), self._env.log, self._env.clock
+                ),
                 observe=self._observe,
             )
             self._hands = hands
@@ -142,6 +153,7 @@ class Worker:
         helpers = [
             asyncio.create_task(self._sweep_always(hands, finder)),
             asyncio.create_task(self._watch_workers(hands, finder)),
+            asyncio.create_task(self._forget_always()),
             *(asyncio.create_task(finder.follow(f"{shard:02d}")) for shard in range(SHARDS)),
         ]
         ends = [asyncio.create_task(hands.session.wait_lost()), asyncio.create_task(self._stop.wait())]
@@ -182,6 +194,16 @@ class Worker:
         while True:
             await self._pause(SWEEP_MS, "sweep")
             await self._sweep(hands, finder)
+
+    async def _forget_always(self) -> None:
+        while True:
+            await self._pause(FORGET_MS, "forget")
+            try:
+                before_ms = self._env.clock.wall_ns() // 1_000_000 - self._keep_ms
+                if count := await forget(self._ledger, before_ms=before_ms):
+                    self._env.log(f"forgot {count} instances and branches that had ended")
+            except OutcomeError as error:
+                self._env.log(f"what has ended was not looked through: {error}")
 
     async def _watch_workers(self, hands: Hands, finder: Finder) -> None:
         """Sweep as soon as a worker comes or goes."""
