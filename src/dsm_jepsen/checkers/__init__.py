@@ -9,14 +9,19 @@ from dsm_jepsen.checkers._base import Context as Context
 from dsm_jepsen.checkers._base import Machine as Machine
 from dsm_jepsen.checkers._base import Verdict as Verdict
 from dsm_jepsen.checkers._base import worst as worst
+from dsm_jepsen.checkers._queue_readings import Chart as Chart
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
 from dsm_jepsen.checkers.agreement import agreement as agreement
 from dsm_jepsen.checkers.availability import availability as availability
 from dsm_jepsen.checkers.commits_hit import commits_hit as commits_hit
 from dsm_jepsen.checkers.convergence import convergence as convergence
 from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal
+from dsm_jepsen.checkers.effects_once import effects_once as effects_once
 from dsm_jepsen.checkers.gap_free_watch import gap_free_watch as gap_free_watch
+from dsm_jepsen.checkers.instances_end import instances_end as instances_end
 from dsm_jepsen.checkers.join_equals_live import join_equals_live as join_equals_live
+from dsm_jepsen.checkers.joins_once import joins_once as joins_once
+from dsm_jepsen.checkers.legal_steps import legal_steps as legal_steps
 from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_transitions
 from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
@@ -37,6 +42,7 @@ from dsm_jepsen.checkers.no_effect_of_refused import no_effect_of_refused as no_
 from dsm_jepsen.checkers.no_lost_acknowledgement import no_lost_acknowledgement as no_lost_acknowledgement
 from dsm_jepsen.checkers.single_winner import single_winner as single_winner
 from dsm_jepsen.checkers.stats import stats as stats
+from dsm_jepsen.checkers.steps_once import steps_once as steps_once
 from dsm_jepsen.history import History
 
 

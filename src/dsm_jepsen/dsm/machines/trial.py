@@ -104,7 +104,7 @@ async def _poisoned(victim: Instance[Poison]) -> Advance[Poison]:
         case "nowhere":
             state = "nowhere"
         case "refused-effect":
-            effect["refuse"] = 2
+            effect["refuse"] = 1
     return Advance(state=state, payload=victim.payload, effects=(effect,))
 
 

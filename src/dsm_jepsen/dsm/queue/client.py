@@ -8,10 +8,11 @@
 | ``redrive`` | ``{"id": "p001"}`` | ``{"id", "status", "ending"}`` |
 | ``look`` | ``{"id": "i007"}`` | ``{"id", "records": [RECORD of it and its branches]}``, maybe none |
 | ``quiet`` | none | ``{"dead": [ids]}``: nothing else goes on; ``busy`` while something does |
-| ``records`` | none | ``{"records": [RECORD of all instances and branches]}`` |
+| ``records`` | none | ``{"records": [RECORD of all instances and branches], "dead": [ids]}`` |
 | ``effects`` | none | ``{"taken": [EFFECT], "disputed": [EFFECT], "waiting": [EFFECT]}`` |
 
-The id is in the invocation, so that an operation of unknown outcome is found again in later readings.
+``dead`` is the list of dead-letter. The id is in the invocation, so that an operation of unknown outcome is
+found again in later readings.
 
 RECORD::
 
@@ -105,7 +106,7 @@ class QueueClient:
             case "quiet":
                 return await self._quiet()
             case "records":
-                return {"records": [plain(record) for record in await self._records()]}
+                return await self._everything()
             case "effects":
                 receiver = Receiver(self._store, name=NAME)
                 return {
@@ -149,17 +150,19 @@ class QueueClient:
             raise DefiniteError("busy", {"going": going[:20], "waiting": waiting[:20]})
         return {"dead": sorted(dead)}
 
-    async def _records(self) -> list[Record]:
-        """All records, each once: who ends in between is found where it was, or where it came to."""
+    async def _everything(self) -> dict[str, Any]:
+        """All records, each once, and what is listed as dead-letter.
+
+        Who ends in between is found where it was, or where it came to.
+        """
         found: dict[str, Record] = {}
         for place in ("live", "ended"):
             found |= {record.id: record async for record in self._queue.instances(place)}
-        return [found[instance] for instance in sorted(found)]
+        dead = [record.id async for record in self._queue.instances("dead")]
+        return {"records": [plain(found[instance]) for instance in sorted(found)], "dead": sorted(dead)}
 
     async def _waiting(self) -> list[Effect]:
-        return [
-            decode_effect(entry.value) for entry in await self._store.list(f"{Keys.of(NAME).root}outbox/")
-        ]
+        return [decode_effect(entry.value) for entry in await self._store.list(Keys.of(NAME).outboxes)]
 
 
 def _at_rest(record: Record, dead: set[str]) -> bool:

@@ -6,8 +6,8 @@ outlives whoever delivers.
 
 | key, below ``/dsm-jepsen/receivers/QUEUE/`` | there once |
 |---|---|
-| ``taken/SHARD/KEY`` | the effect was taken; the value is the effect |
-| ``disputed/SHARD/KEY/SESSION`` | another effect came under the same key, from the worker with this session |
+| ``taken/SHARD//KEY`` | the effect was taken; the value is the effect |
+| ``disputed/SHARD//KEY/SESSION`` | another effect came under the same key, from this session's worker |
 """
 
 from collections.abc import Sequence
