@@ -44,13 +44,17 @@ _TICKS_MAX = 10
 
 def draw_chart(chart: Chart, folder: Path) -> list[Path]:
     """Write ``chart.png`` (900 x 450 px) and ``chart.svg`` into a folder and name them."""
-    with _settings():
-        figure = _figure(chart)
-        png, svg = folder / "chart.png", folder / "chart.svg"
-        figure.savefig(png, format="png", metadata={"Software": None})
-        # Without the rest a renderer's name and the time of day would stand in the file.
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(svg, format="svg", metadata=nothing)
+    with settings():
+        return save(_figure(chart), folder)
+
+
+def save(figure: Figure, folder: Path) -> list[Path]:
+    """Write a figure as ``chart.png`` and ``chart.svg`` into a folder and name them."""
+    png, svg = folder / "chart.png", folder / "chart.svg"
+    figure.savefig(png, format="png", metadata={"Software": None})
+    # Without the rest a renderer's name and the time of day would stand in the file.
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(svg, format="svg", metadata=nothing)
     return [png, svg]
 
 
@@ -74,7 +78,7 @@ def tick_text(time: int) -> str:
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def settings() -> Iterator[None]:
     """Give matplotlib its own defaults and ours, whatever the user's are, and put those back."""
     import matplotlib as mpl
 
