@@ -1,11 +1,18 @@
-"""A single etcd as a process, for commands that are tried as a person would."""
+"""Real stores, for commands that are tried as a person would: an etcd, or a member of ZooKeeper's five."""
 
+import asyncio
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from dsm_jepsen.cluster.local import LocalCluster
+from dsm_jepsen.dsm.stores import open_store
+from dsm_jepsen.env import Role, Store
 
 
 @pytest.fixture
@@ -32,3 +39,53 @@ def etcd(
     yield process, clients
     process.kill()
     process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What commands connect to."""
+
+    url: str
+    freeze: Callable[[], None]
+    thaw: Callable[[], None]
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("etcd", marks=pytest.mark.etcd),
+        pytest.param("zookeeper", marks=pytest.mark.zookeeper),
+    ]
+)
+def member(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Member]:
+    """A member of each store that there is."""
+    if request.param == "etcd":
+        process, port = request.getfixturevalue("etcd")
+        yield Member(
+            f"etcd://127.0.0.1:{port}",
+            lambda: process.send_signal(signal.SIGSTOP),
+            lambda: process.send_signal(signal.SIGCONT),
+        )
+        return
+    request.getfixturevalue("zookeeper")
+    urls: list[str] = []
+
+    async def connect(url: str) -> Store:
+        urls.append(url)
+        return await open_store(url)
+
+    with asyncio.Runner() as runner:
+        cluster = LocalCluster(run_folder=tmp_path / "servers", open_store=connect, store="zookeeper")
+
+        async def start() -> None:
+            await cluster.start(None)
+            await (await cluster.site("n1").open_store()).close()
+
+        try:
+            runner.run(start())
+            yield Member(
+                urls[-1],
+                lambda: runner.run(cluster.control.pause("n1", Role.STORE)),
+                lambda: runner.run(cluster.control.resume("n1", Role.STORE)),
+            )
+        finally:
+            runner.run(cluster.stop())

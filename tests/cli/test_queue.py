@@ -8,10 +8,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytestmark = [pytest.mark.etcd, pytest.mark.slow]
+if TYPE_CHECKING:
+    from tests.cli.conftest import Member
+
+pytestmark = pytest.mark.slow
 
 MACHINES = '''
 """Machines of a test: one that takes its time, one that never succeeds."""
@@ -46,9 +50,9 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def url(etcd: tuple[subprocess.Popen[bytes], int], tmp_path: Path) -> str:
+def url(member: "Member", tmp_path: Path) -> str:
     (tmp_path / "tried.py").write_text(MACHINES)
-    return f"etcd://127.0.0.1:{etcd[1]}"
+    return member.url
 
 
 @pytest.fixture
@@ -155,17 +159,32 @@ def test_waiting_tells_by_its_exit_code_how_it_ended(run: Run, start: Start) -> 
     assert run("redrive", instance)[0] == 1
 
 
-def test_without_a_store_the_outcome_of_waiting_is_unknown(
-    run: Run, etcd: tuple[subprocess.Popen[bytes], int]
+def test_when_the_store_goes_away_the_outcome_of_waiting_is_unknown(
+    run: Run, member: "Member", tmp_path: Path
 ) -> None:
-    instance = run("submit", "slow")[1]
-    etcd[0].send_signal(signal.SIGSTOP)
+    words = ["submit", "slow", "--wait", "--store-url", member.url, "--machines", "tried"]
+    command = [sys.executable, "-m", "dsm_jepsen", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        instance = waiting.stdout.readline().strip()
+        wait_for(lambda: run("instance", instance)[0] == 0, "it was not submitted")
+        member.freeze()
+        try:
+            assert waiting.wait(timeout=60) == 2
+        finally:
+            member.thaw()
+
+
+def test_a_submit_to_a_store_that_does_not_answer_says_what_is_known(run: Run, member: "Member") -> None:
+    member.freeze()
     try:
-        code, again, _ = run("submit", "slow", "--wait")
+        code, instance, error = run("submit", "slow")
     finally:
-        etcd[0].send_signal(signal.SIGCONT)
-    assert code == 2
-    assert len(again) == len(instance)
+        member.thaw()
+    assert len(instance) == 16
+    # Which of the two depends on whether the client's library knows that it sent nothing.
+    assert ("dsm-jepsen: not done" in error, "dsm-jepsen: unknown" in error) == (code == 1, code == 2)
+    assert code in {1, 2}
 
 
 def test_what_cannot_be_submitted_is_said_before_anything_is_sent(run: Run) -> None:
