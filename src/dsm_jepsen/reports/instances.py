@@ -25,7 +25,7 @@ ROWS_MAX = 24
 """Instances whose claims are shown, at most."""
 
 _KEEPS = {"advance", "stop", "branch-ended"}
-"""Notes that do not end a claim."""
+"""Notes that do not end a claim, save an advance into a fork."""
 
 _BECOMES = {
     "submit": "ready",
@@ -97,16 +97,17 @@ def instances_over_time(history: History, info: RunInfo, folder: Path) -> QueueC
     records = _records(history)
     if not records:
         return None
-    start_ns = _wall_start(history, records)
+    start_ns, end = _wall_start(history, records), history[len(history) - 1].time
+    times_of = {record["id"]: _times(record["notes"], start_ns, end) for record in records}
     changes = sorted(
-        (int(note["at_ms"] * 1_000_000 - start_ns), number, status)
+        (times_of[record["id"]][place], number, status)
         for number, record in enumerate(records)
-        for note, status in _statuses(record)
+        for place, status in _statuses(record)
     )
     times, counts = _counted(changes)
     in_force, _ = windows(history, info.nodes)
     drops = _drops(info.nodes, folder, start_ns)
-    claims = [claim for record in records for claim in _claims(record, start_ns, drops)]
+    claims = [claim for record in records for claim in _claims(record, times_of[record["id"]], drops)]
     rows = _interesting(claims, in_force)
     return QueueChart(
         nodes=info.nodes,
@@ -116,7 +117,7 @@ def instances_over_time(history: History, info: RunInfo, folder: Path) -> QueueC
         rows=rows,
         claims=tuple(claim for claim in claims if claim.id in rows),
         windows=in_force,
-        end=history[len(history) - 1].time,
+        end=end,
     )
 
 
@@ -143,17 +144,25 @@ def _wall_start(history: History, records: Iterable[Mapping[str, Any]]) -> int:
     return int(median(seen)) if seen else 1_000_000 * min(at_ms.values())
 
 
-def _statuses(record: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Give the notes at which an instance's status may have changed, each with what it was from then on."""
+def _times(notes: Iterable[Mapping[str, Any]], start_ns: int, end: int) -> list[int]:
+    """Give each note's time in the history. Whatever clocks said, none is before the note before it."""
+    times: list[int] = []
+    for note in notes:
+        times.append(max(times[-1] if times else 0, min(note["at_ms"] * 1_000_000 - start_ns, end)))
+    return times
+
+
+def _statuses(record: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """Give the places of the notes that may have changed an instance's status, with what it was then."""
     notes = record["notes"]
     for place, note in enumerate(notes):
         following = notes[place + 1]["what"] if place + 1 < len(notes) else None
         if note["what"] == "end":
-            yield note, record["status"]
+            yield place, record["status"]
         elif note["what"] in _BECOMES:
-            yield note, _BECOMES[note["what"]]
+            yield place, _BECOMES[note["what"]]
         elif note["what"] == "advance" and _forks(following, record):
-            yield note, "waiting"
+            yield place, "waiting"
 
 
 def _forks(following: str | None, record: Mapping[str, Any]) -> bool:
@@ -183,26 +192,32 @@ def _counted(
 
 
 def _claims(
-    record: Mapping[str, Any], start_ns: int, drops: Mapping[tuple[str, str, int], int]
+    record: Mapping[str, Any], times: Sequence[int], drops: Mapping[tuple[str, str, int], int]
 ) -> Iterator[Claim]:
     notes = record["notes"]
     for place, note in enumerate(notes):
         if note["what"] != "claim":
             continue
-        last = next((other for other in notes[place + 1 :] if other["what"] not in _KEEPS), None)
-        start = int(note["at_ms"] * 1_000_000 - start_ns)
-        end = None if last is None else max(start, int(last["at_ms"] * 1_000_000 - start_ns))
+        later = range(place + 1, len(notes))
+        last = next((other for other in later if _gives_back(notes, other, record)), None)
+        end = None if last is None else times[last]
         dropped = drops.get((record["id"], note["by"], note["token"]))
         yield Claim(
             id=record["id"],
             node=note["by"].partition("/")[0],
             by=note["by"],
             token=note["token"],
-            start=start,
+            start=times[place],
             end=end,
-            taken_over=last is not None and last["what"] == "claim",
+            taken_over=last is not None and notes[last]["what"] == "claim",
             dropped=dropped if end is not None and dropped is not None and dropped > end else None,
         )
+
+
+def _gives_back(notes: Sequence[Mapping[str, Any]], place: int, record: Mapping[str, Any]) -> bool:
+    following = notes[place + 1]["what"] if place + 1 < len(notes) else None
+    what = notes[place]["what"]
+    return what not in _KEEPS or (what == "advance" and _forks(following, record))
 
 
 def _drops(nodes: Sequence[str], folder: Path, start_ns: int) -> dict[tuple[str, str, int], int]:
@@ -233,14 +248,16 @@ def _dropped(line: str) -> Mapping[str, Any] | None:
 
 
 def _interesting(claims: Sequence[Claim], faults: Sequence[Window]) -> tuple[str, ...]:
-    """Choose instances: whose claims were taken over, and fenced off; then those that faults met."""
+    """Choose instances whose claims were fenced off or taken over; then those that faults met, or long ones."""
     starts = [window.start for window in faults]
     scores: Counter[str] = Counter()
+    lengths: Counter[str] = Counter()
     first: dict[str, int] = {}
     for claim in claims:
         end = claim.start if claim.end is None else claim.end
         met = bisect_right(starts, end) - bisect_right(starts, claim.start)
-        scores[claim.id] += 1 + 100 * (claim.dropped is not None) + 10 * claim.taken_over + min(met, 3)
+        scores[claim.id] += 1_000 * (claim.dropped is not None) + 100 * claim.taken_over + min(met, 3)
+        lengths[claim.id] += end - claim.start
         first.setdefault(claim.id, claim.start)
-    chosen = sorted(scores, key=lambda one: (-scores[one], first[one], one))[:ROWS_MAX]
+    chosen = sorted(scores, key=lambda one: (-scores[one], -lengths[one], one))[:ROWS_MAX]
     return tuple(sorted(chosen, key=lambda one: (first[one], one)))

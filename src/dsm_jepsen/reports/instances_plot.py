@@ -1,4 +1,4 @@
-"""The chart of the work queue, as PNG and SVG: instances by status over time, and who held which claim.
+"""The chart of the work queue, as PNG and SVG: instances by status, and who held which claim when.
 
 Faults in force are shaded in both. A claim's bar has its worker's colour and is as long as the record says.
 Where another worker took the instance over and the first one went on, not knowing, a hatched bar goes on
@@ -49,6 +49,9 @@ _STATUS_COLOURS = {
     "ready": "#e69f00",
 }
 
+_LABEL_MAX = 12
+"""Of longer ids the end is shown."""
+
 _BAR, _FENCED = 0.62, 0.24
 """Heights of bars, of a row's."""
 
@@ -73,7 +76,7 @@ def _figure(chart: QueueChart) -> Figure:
         axes.set_xlim(0, end)
         axes.set_xticks(ticks, [])
         axes.tick_params(direction="in")
-        axes.yaxis.set_label_coords(-0.135, 0.5)
+        axes.yaxis.set_label_coords(-0.12, 0.5)
     below.set_xticks(ticks, [f"{time / 1e9:g} s" for time in ticks])
     below.set_xlabel("elapsed time")
     stack: dict[str, Artist] = {}
@@ -159,7 +162,8 @@ def _draw_claims(axes: Axes, chart: QueueChart, legend: dict[str, Artist]) -> No
         legend["goes on, fenced"] = Patch(facecolor=WHITE, edgecolor=GREY, hatch="//////", linewidth=0.8)
         (legend["result refused"],) = axes.plot([], [], linestyle="none", marker="x", color=RED)
     axes.set_ylim(0.4, len(chart.rows) + 0.6)
-    axes.set_yticks(range(1, len(chart.rows) + 1), chart.rows[::-1], fontsize=SMALL_PT)
+    labels = [one if len(one) <= _LABEL_MAX else f"…{one[1 - _LABEL_MAX :]}" for one in chart.rows[::-1]]
+    axes.set_yticks(range(1, len(labels) + 1), labels, fontsize=SMALL_PT)
     axes.set_ylabel("who held which claim")
 
 
