@@ -35,6 +35,17 @@ TABLE = [
     ("availability", "soak-past-the-log", {}, {"variant": "ring-index"}),
     ("gap-free-watch", "watch-log", {}, {"lie": "watch-gaps"}),
     ("gap-free-watch", "watch-log", {}, {"lie": "lost-commits"}),
+    ("steps-once", "queue-workers-killed", {}, {"variant": "read-before-lock"}),
+    ("steps-once", "queue-paused-holder", {}, {"variant": "unconditional-put"}),
+    ("steps-once", "queue-partition", {"leader": "minority"}, {"variant": "no-fence"}),
+    ("legal-steps", "queue-partition", {"leader": "minority"}, {"variant": "no-fence"}),
+    ("instances-end", "queue-workers-killed", {}, {"variant": "lease-ignored"}),
+    ("instances-end", "queue-workers-killed", {}, {"variant": "record-on-lease"}),
+    ("instances-end", "queue-workers-killed", {}, {"variant": "revokes-after-failure"}),
+    ("instances-end", "queue-fork-join", {}, {"variant": "counts-branches-later"}),
+    ("instances-end", "queue-poison", {}, {"variant": "lost-dead-letter"}),
+    ("joins-once", "queue-fork-join", {}, {"variant": "counts-branches-first"}),
+    ("effects-once", "queue-workers-killed", {}, {"variant": "keyless-effects"}),
 ]
 
 COUNTING = {"stats", "adequacy", "commits-hit", "lost-sessions"}

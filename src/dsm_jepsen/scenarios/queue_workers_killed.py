@@ -17,7 +17,12 @@ _SECONDS = 12
 
 def _workload(_: Settings) -> Workload:
     ids = [f"i{number:03d}" for number in range(_INSTANCES)]
-    work = load([relay(one, tick_ms=300) for one in ids], ids, seconds=_SECONDS)
+    # Long ticks are hit by kills; between short ones the instances are given back, and workers compete.
+    long, short = (
+        (relay(one, tick_ms=300) for one in ids[::2]),
+        (relay(one, tick_ms=20, rest_ms=20) for one in ids[1::2]),
+    )
+    work = load([each for pair in zip(long, short, strict=True) for each in pair], ids, seconds=_SECONDS)
     killing = (fault(name, calm_s=1, acts_s=1, times=3) for name in ("kill-node", "kill-two"))
     return Workload(
         generator=any_of(work, *killing),
