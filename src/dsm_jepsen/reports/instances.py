@@ -248,7 +248,7 @@ def _dropped(line: str) -> Mapping[str, Any] | None:
 
 
 def _interesting(claims: Sequence[Claim], faults: Sequence[Window]) -> tuple[str, ...]:
-    """Choose instances whose claims were fenced off or taken over; then those that faults met, or long ones."""
+    """Choose instances whose claims were fenced off or taken over; then those met by faults, or held long."""
     starts = [window.start for window in faults]
     scores: Counter[str] = Counter()
     lengths: Counter[str] = Counter()
