@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dsm_jepsen.cluster.damage import damage, main, repair
+from dsm_jepsen.cluster.damage import REFUSED, damage, main, repair
 
 ETCD, ZOOKEEPER = "member/wal", "version-2"
 
@@ -75,7 +75,7 @@ def test_an_old_copy_is_never_given_back_for_a_damage_that_could_not_be_done(fol
 def test_as_a_program_it_says_what_was_done_or_why_not(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main("flip", str(folder)) == 1
+    assert main("flip", str(folder)) == REFUSED
     (folder / ZOOKEEPER / "log.1").write_bytes(b"abcd")
     assert main("flip", str(folder)) == 0
     assert main("repair", str(folder)) == 0

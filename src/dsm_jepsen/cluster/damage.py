@@ -12,6 +12,8 @@ from pathlib import Path
 
 _LOGS = ("member/wal/*.wal", "version-2/log.*")
 _CHUNK = 1 << 20
+REFUSED = 3
+"""The program's exit code when there is nothing to spoil or give back; Python itself fails with 1."""
 
 
 def damage(folder: Path, how: str) -> str:
@@ -83,13 +85,13 @@ def _written(file: Path) -> int:
 
 
 def main(how: str, path: str) -> int:
-    """Do it as a program: say what was done, or with exit code 1 why not."""
+    """Do it as a program: say what was done, or with exit code ``REFUSED`` why not."""
     folder = Path(path)
     try:
         done = repair(folder) if how == "repair" else damage(folder, how)
     except LookupError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return REFUSED
     sys.stdout.write(f"{done}\n")
     return 0
 

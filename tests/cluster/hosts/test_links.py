@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dsm_jepsen.cluster.hosts import HostError
 from dsm_jepsen.env import Link, RefusedError, Role
 
 pytestmark = pytest.mark.namespaces
@@ -106,6 +107,35 @@ def test_cuts_add_up_and_one_mend_heals_them_all(on_hosts: OnHosts) -> None:
         for other in ("n2", "n3"):
             for end in net.dial("n1", other, 2380):
                 end.close()
+
+    on_hosts(story)
+
+
+def test_a_mend_that_one_host_did_not_hear_is_done_by_the_next(on_hosts: OnHosts) -> None:
+    async def story(net: Any) -> None:
+        await net.links.cut([ONE_TO_TWO])
+        net.fleet.hosts["n2"].deaf = True
+        with pytest.raises(HostError, match="n2"):
+            await net.links.mend()
+        net.fleet.hosts["n2"].deaf = False
+        await net.links.mend()
+        for end in net.dial("n1", "n2", 2380):
+            end.close()
+
+    on_hosts(story)
+
+
+def test_a_fast_that_one_host_did_not_hear_is_done_by_the_next(on_hosts: OnHosts) -> None:
+    async def story(net: Any) -> None:
+        await net.links.slow([ONE_TO_TWO], delay_ms=30_000, jitter_ms=0)
+        await net.links.flaky([Link("n2", STORE, "n1", STORE)], loss_per_mille=1000)
+        net.fleet.hosts["n2"].deaf = True
+        with pytest.raises(HostError, match="n2"):
+            await net.links.fast()
+        net.fleet.hosts["n2"].deaf = False
+        await net.links.fast()
+        for end in net.dial("n1", "n2", 2380):
+            end.close()
 
     on_hosts(story)
 

@@ -90,7 +90,10 @@ class Shell:
             self._connection.sendall(b"%d %d %f\n" % (len(said), len(stdin), timeout_s + 1) + said + stdin)
             # Frames: which stream, three zeros, how long.
             while header := self._read(_HEADER_BYTES, deadline):
-                hear(header[0], self._read(int.from_bytes(header[-4:], "big"), deadline))
+                count = int.from_bytes(header[-4:], "big")
+                if len(data := self._read(count, deadline)) < count:
+                    raise ConnectionError("its output broke off")
+                hear(header[0], data)
         finally:
             self.close()
         # The end of its output comes a moment before its exit code.

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.damage import REFUSED
 from dsm_jepsen.cluster.hosts.links import HostLinks
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.members import Member
@@ -197,8 +198,8 @@ class HostsControl:
             raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
         folder = shlex.quote(self._outpost(node).folder)
         script = f"cd {folder} && python3 damage.py {what} data"
-        said = await self._outpost(node).sh(step, script, allowed=(0, 1))
-        if said.code != 0:
+        said = await self._outpost(node).sh(step, script, allowed=(0, REFUSED))
+        if said.code == REFUSED:
             raise RefusedError(f"{node}: {said.err.strip()}")
         return said.out.strip()
 

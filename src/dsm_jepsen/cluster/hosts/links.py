@@ -80,7 +80,11 @@ class HostLinks:
             if not was_cut:
                 return
             self._cut.clear()
-            await self._apply()
+            try:
+                await self._apply()
+            except BaseException:
+                self._cut |= was_cut  # a host may have kept its rules: mend again
+                raise
             if self._kill_stale:
                 await self._end_connections(was_cut)
 
@@ -118,9 +122,12 @@ class HostLinks:
         async with self._one_at_a_time:
             if not self._slow and not self._lossy:
                 return
-            self._slow.clear()
-            self._lossy.clear()
-            await self._apply()
+            before, self._slow, self._lossy = (self._slow, self._lossy), {}, {}
+            try:
+                await self._apply()
+            except BaseException:
+                self._slow, self._lossy = before  # as in mend
+                raise
 
     async def count(self, counter: str) -> int:
         """How many packets were ``dropped`` since the last cut or flaky, ``delayed`` since the last slow."""

@@ -137,7 +137,7 @@ skew() { # NAME BYTES: sets the file, in place, to 16 bytes that printf understa
 
 library() { # finds the library that shifts clocks, or makes it, and tries it
     cc=$(command -v cc || command -v gcc) || cc=
-    if [ -n "$cc" ]; then "$cc" -shared -fPIC -O2 -o "$here/skew.so" "$here/skew.c" -ldl || return 1; fi
+    if [ -n "$cc" ]; then "$cc" -shared -fPIC -O2 -o "$here/skew.so" "$here/skew.c" -ldl; fi
     printf '\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0' >"$here/try.clock"
     for made in "$here/skew.so" "$here/built.so"; do
         [ -e "$made" ] || continue
