@@ -63,18 +63,19 @@ def test_the_ring_as_it_is_is_valid_and_its_slow_readers_were_told(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("flaw", "anomaly"),
+    ("flaw", "anomalies"),
     [
-        pytest.param(no_wrap, "watch-stalled", id="wrap"),
-        pytest.param(no_notice, "watch-gap", id="compaction notice"),
-        pytest.param(no_compare, "lost-update", id="version compared"),
-        pytest.param(no_fence, "lost-update", id="version fenced"),
+        # Slot 0 is missing then: a reader that needs it alone is told of a compaction, others get no further.
+        pytest.param(no_wrap, {"watch-stalled", "unfounded-compaction"}, id="wrap"),
+        pytest.param(no_notice, {"watch-gap"}, id="compaction notice"),
+        pytest.param(no_compare, {"lost-update"}, id="version compared"),
+        pytest.param(no_fence, {"lost-update"}, id="version fenced"),
     ],
 )
 def test_a_ring_without_it_goes_red(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flaw: Flaw, anomaly: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flaw: Flaw, anomalies: set[str]
 ) -> None:
     flaw(monkeypatch)
     verdict = judged(tmp_path)
     assert verdict.valid is False, verdict.because
-    assert verdict.anomaly == anomaly, verdict.because
+    assert verdict.anomaly in anomalies, verdict.because
