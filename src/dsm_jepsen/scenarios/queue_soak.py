@@ -38,9 +38,9 @@ _CROWD = 100
 
 _FLOW = 100
 
-_SECONDS = 30
+_SECONDS = 22
 
-_KINDS = 3
+_KINDS = 2
 
 
 def _fault(name: str) -> Generator:

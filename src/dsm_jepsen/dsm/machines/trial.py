@@ -89,7 +89,7 @@ async def _poisoned(victim: Instance[Poison]) -> Advance[Poison]:
     if victim.state == "well":
         return Advance(state="sick", payload=victim.payload, effects=({"to": "sick"},))
     state = "over"
-    effect: dict[str, str | int] = {"to": "over"}
+    effect: dict[str, str | bool] = {"to": "over"}
     match victim.payload.harm:
         case "raise":
             raise RuntimeError("it was to raise")
@@ -104,7 +104,7 @@ async def _poisoned(victim: Instance[Poison]) -> Advance[Poison]:
         case "nowhere":
             state = "nowhere"
         case "refused-effect":
-            effect["refuse"] = 1
+            effect["refuse"] = True
     return Advance(state=state, payload=victim.payload, effects=(effect,))
 
 

@@ -7,6 +7,7 @@ outlives whoever delivers.
 | key, below ``/dsm-jepsen/receivers/QUEUE/`` | there once |
 |---|---|
 | ``taken/SHARD//KEY`` | the effect was taken; the value is the effect |
+| ``refused/SHARD//KEY`` | it was refused |
 | ``disputed/SHARD//KEY/SESSION`` | another effect came under the same key, from this session's worker |
 """
 
@@ -25,7 +26,7 @@ class RefusedEffectError(Exception):
 class Receiver:
     """One worker's way to the receiver.
 
-    An effect whose value is an object with ``"refuse": N`` is refused N times by each of these.
+    An effect whose value is an object with ``"refuse": true`` is refused once, whoever delivers it first.
 
     Args:
         store: a connection.
@@ -35,7 +36,6 @@ class Receiver:
     def __init__(self, store: Store, *, name: str = "default") -> None:
         self._store = store
         self._root = f"/dsm-jepsen/receivers/{name}/"
-        self._refused: dict[str, int] = {}
 
     async def take(self, effect: Effect) -> None:
         """Take an effect, unless its key is known.
@@ -44,7 +44,7 @@ class Receiver:
             RefusedEffectError: it asks for that.
             OutcomeError: the store did not answer; delivered again, it is still taken once.
         """
-        self._refuse(effect)
+        await self._refuse(effect)
         key = f"{self._root}taken/{shard_of(effect.id)}//{effect.key}"
         if await self._store.compare_and_set(key, encode(effect), version=None) is not None:
             return
@@ -76,10 +76,10 @@ class Receiver:
             found += [decode_effect(entry.value) for entry in entries]
         return found
 
-    def _refuse(self, effect: Effect) -> None:
+    async def _refuse(self, effect: Effect) -> None:
         value = msgspec.json.decode(effect.value)
-        wanted = value.get("refuse", 0) if isinstance(value, dict) else 0
-        refused = self._refused.get(effect.key, 0)
-        if refused < wanted:
-            self._refused[effect.key] = refused + 1
-            raise RefusedEffectError(f"refused {refused + 1} of {wanted} times, as it asks for")
+        if not isinstance(value, dict) or not value.get("refuse"):
+            return
+        key = f"{self._root}refused/{shard_of(effect.id)}//{effect.key}"
+        if await self._store.compare_and_set(key, b"", version=None) is not None:
+            raise RefusedEffectError("refused once, as it asks for")
