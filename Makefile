@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
+QUICK   = not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh
 
 .PHONY: help demo test check fix scenarios containers bench docs clean
 
@@ -12,14 +13,15 @@ demo: $(VENV)/.demo  ## Run the first scenario on the simulated cluster
 	$(BIN)/dsm-jepsen run isolated-events
 
 test: $(VENV)/.dev  ## Run the whole test suite; what cannot run here skips and says why
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
+	$(BIN)/python -m pytest -m "not ($(QUICK))" --durations=20
 
 check: $(VENV)/.dev  ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh"
+	$(BIN)/python -m pytest -q -n 2 -m "$(QUICK)"
 
 fix: $(VENV)/.dev  ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
