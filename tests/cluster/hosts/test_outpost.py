@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,29 @@ def test_a_frozen_daemon_has_all_its_processes_frozen(on_hosts: OnHosts) -> None
             return ") T " in Path(f"/proc/{pid}/stat").read_text()
 
         assert await eventually(frozen)
+
+    on_hosts(story)
+
+
+def test_a_daemon_is_not_dead_before_its_last_thread_is(on_hosts: OnHosts) -> None:
+    headless = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(1000,)).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+
+    async def story(net: Any) -> None:
+        one = net.outposts["n1"]
+        await daemon(one, argv=(sys.executable, "-c", headless))
+        pid = (Path(one.folder) / "store.pid").read_text().split()[0]
+
+        async def without_its_first() -> bool:
+            return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+        assert await eventually(without_its_first)
+        assert await one.state(STORE) is UP
+        await one.verb("strike", "KILL", STORE, "dead", step="a test")
+        assert await one.state(STORE) is DEAD
 
     on_hosts(story)
 

@@ -18,7 +18,7 @@ import pytest
 
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.local import LocalCluster, clean_leftovers
-from dsm_jepsen.env import Capability, DefiniteError, Env, Link, Program, RefusedError, Request, Role, Store
+from dsm_jepsen.env import Env, Program, RefusedError, Request, Role, Store
 from dsm_jepsen.scenarios import find_scenario
 from dsm_jepsen.scenarios._phases import refuse_impossible
 
@@ -111,15 +111,6 @@ async def commits(cluster: LocalCluster, node: str) -> bool:
         return False
 
 
-async def wait_leader_other_than(cluster: LocalCluster, old: str) -> str:
-    async def another() -> str | None:
-        leader = await cluster.control.leader()
-        return leader if leader != old else None
-
-    new: str = await eventually(another)
-    return new
-
-
 @pytest.mark.etcd
 @pytest.mark.usefixtures("etcd_binary")
 class TestStore:
@@ -130,43 +121,6 @@ class TestStore:
             assert cluster.nodes == NODES
             assert [await commits(cluster, node) for node in NODES] == [True] * 5
             assert await cluster.control.leader() in NODES
-
-        asyncio.run(started(make(), story))
-
-    def test_when_the_leader_is_killed_another_leads_and_the_killed_one_comes_back(self, make: Make) -> None:
-        async def story(cluster: LocalCluster) -> None:
-            old = await eventually(cluster.control.leader)
-            await cluster.control.kill(old, Role.STORE)
-            new = await wait_leader_other_than(cluster, old)
-            assert new != old
-            assert not await commits(cluster, old)
-            await cluster.control.restart(old, Role.STORE)
-            assert await eventually(lambda: commits(cluster, old))
-            # It kept its data: a member that had lost them would be a stranger to the others.
-            log = (cluster._run_folder / old / "etcd.log").read_text(encoding="utf-8")
-            assert "restarting local member" in log
-
-        asyncio.run(started(make(), story))
-
-    def test_when_the_leader_is_paused_another_leads_and_the_paused_one_follows(self, make: Make) -> None:
-        async def story(cluster: LocalCluster) -> None:
-            old = await eventually(cluster.control.leader)
-            await cluster.control.pause(old, Role.STORE)
-            new = await wait_leader_other_than(cluster, old)
-            await cluster.control.resume(old, Role.STORE)
-            assert await eventually(lambda: commits(cluster, old))
-            assert await cluster.control.leader() == new
-
-        asyncio.run(started(make(), story))
-
-    def test_without_a_majority_nobody_commits_and_with_it_again_all_do(self, make: Make) -> None:
-        async def story(cluster: LocalCluster) -> None:
-            for node in ("n1", "n2", "n3"):
-                await cluster.control.kill(node, Role.STORE)
-            assert not await commits(cluster, "n4")
-            for node in ("n1", "n2", "n3"):
-                await cluster.control.restart(node, Role.STORE)
-            assert await eventually(lambda: commits(cluster, "n4"))
 
         asyncio.run(started(make(), story))
 
@@ -205,24 +159,6 @@ class TestPrograms:
                 assert options["--etcd-client"] == "aetcd"
                 words = json.loads((tmp_path / "run" / node / "node.log").read_text().splitlines()[0])
                 assert words[:3] == ["node", "--machine", "web"]
-
-        asyncio.run(started(make(), story, PROGRAM))
-
-    def test_one_that_is_killed_serves_again_at_the_same_address(self, make: Make) -> None:
-        async def story(cluster: LocalCluster) -> None:
-            network, request = cluster.site("n2").network, Request(method="GET", path="/")
-
-            async def serves() -> bool:
-                try:
-                    return (await network.call("n2", request, timeout_ms=TIMEOUT_MS)).status == 200
-                except DefiniteError:
-                    return False
-
-            assert await serves()
-            await cluster.control.kill("n2", Role.NODE)
-            assert not await serves()
-            await cluster.control.restart("n2", Role.NODE)
-            assert await eventually(serves)
 
         asyncio.run(started(make(), story, PROGRAM))
 
@@ -351,25 +287,6 @@ class TestRefusals:
     def test_an_unknown_store(self, tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="cannot run 'consul'; it can run etcd"):
             LocalCluster(run_folder=tmp_path, open_store=no_store, store="consul")
-
-    def test_cutting_links(self, make: Make) -> None:
-        control = make().control
-        assert control.reasons().keys() >= {Capability.CUT, Capability.SLOW}
-        assert control.capabilities() == set(Capability) - control.reasons().keys()
-        link = Link("n1", Role.STORE, "n2", Role.STORE)
-        for verb, words in (
-            (
-                control.cut([link]),
-                r"cannot cut links on the loopback \(it was asked for\)",
-            ),
-            (control.slow([link], delay_ms=1, jitter_ms=0), "cannot slow links on the loopback"),
-            (control.flaky([link], loss_per_mille=1), "cannot make links flaky on the loopback"),
-        ):
-            with pytest.raises(RefusedError, match=words):
-                asyncio.run(verb)
-        asyncio.run(control.mend())
-        asyncio.run(control.fast())
-        assert asyncio.run(control.dropped()) == 0
 
     def test_a_scenario_that_cuts_links(self, make: Make) -> None:
         words = r"cannot cut here: its network is loopback \(it was asked for\); run it on another"

@@ -1,29 +1,17 @@
 """Whole runs on five hosts with an sshd each: containers that know nothing of the harness."""
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytestmark = [pytest.mark.ssh, pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "ssh-hosts"
 PATIENCE_S = 90.0
-
-
-def why_not() -> str | None:
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
-        return "no Docker Engine here, whose containers serve as hosts"
-    if shutil.which("ssh-keygen") is None:
-        return "no ssh-keygen here (Debian: openssh-client)"
-    return None
 
 
 class Hosts:
@@ -68,22 +56,9 @@ class Hosts:
         return [said for said in self.on_each(look) if said]
 
 
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    """Five hosts. Without Docker the tests are skipped; in CI they fail."""
-    if because := why_not():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have it: {because}")
-        pytest.skip(because)
-    image = ["docker", "image", "inspect", "dsm-jepsen-node:latest"]
-    if subprocess.run(image, capture_output=True, check=False).returncode:
-        subprocess.run([sys.executable, "-m", "dsm_jepsen", "cluster", "build"], check=True)
-    folder = tmp_path_factory.mktemp("hosts")
-    try:
-        subprocess.run([SCRIPT, "up", folder], check=True, capture_output=True)
-        yield Hosts(folder)
-    finally:
-        subprocess.run([SCRIPT, "down", folder], check=True, capture_output=True)
+@pytest.fixture
+def hosts(ssh_hosts: Path) -> Hosts:
+    return Hosts(ssh_hosts)
 
 
 def wait(condition: Callable[[], bool], what: str) -> None:

@@ -25,7 +25,8 @@ look() { # NAME: finds its pid, and its state: up, paused or dead
     [ -e "$here/$1.pid" ] && read -r pid born <"$here/$1.pid" && stat_of "$pid" || return 0
     [ "$birth" = "$born" ] || return 0
     case $letter in
-        Z | X) ;;
+        # While one of its threads is still ending, its ports are not free.
+        Z | X) [ "$(ls "/proc/$pid/task" 2>/dev/null | wc -l)" -le 1 ] || state=up ;;
         T | t) state=paused ;;
         *) state=up ;;
     esac

@@ -76,4 +76,4 @@ class Loopback:
         return 0
 
     def _refusal(self, verb: str) -> RefusedError:
-        return RefusedError(f"the local cluster cannot {verb} on the loopback ({self._because})")
+        return RefusedError(f"the local cluster cannot {verb}: its network is {self.about}")
