@@ -1,9 +1,10 @@
 """Faults of links: some are cut, slow or flaky until ``stop``.
 
 Proof that a fault acts is what was dropped, or delayed: members of a store exchange heartbeats all the
-time, so it is seen within a second. What a system must do within a bound counts from when the fault began
-to act, so the report tells how long before it that was (``seen_after_ms``). ``Control`` mends all links at
-once: of partitions one acts at a time, and the end of any ends all, likewise of slow and flaky links.
+time, and even two followers of etcd say something to each other every 1.7 s, so it is seen within two. What
+a system must do within a bound counts from when the fault began to act, so the report tells how long before
+it that was (``seen_after_ms``). ``Control`` mends all links at once: of partitions one acts at a time, and
+the end of any ends all, likewise of slow and flaky links.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from dsm_jepsen.nemesis._base import Nemesis, Outcome, Report, report
 from dsm_jepsen.nemesis._choice import SkippedError, drawn, minority_size, store_leader
 from dsm_jepsen.nemesis._grudges import complete
 
-_SEEN_WITHIN = 20  # looks
+_SEEN_WITHIN = 50  # looks
 _LOOK_EVERY_S = 0.05
 
 _LEADER_WITHIN = 100  # looks
@@ -74,7 +75,7 @@ class LinkFault(Nemesis):
         return await control.dropped()
 
     async def look(self, control: Control, plan: Plan) -> Report:
-        """Say whether it is seen to act: whether it harms a packet within a second."""
+        """Say whether it is seen to act: whether it harms a packet soon."""
         harmed = await self._harms(control)
         outcome = Outcome.INSTALLED if harmed else Outcome.INDETERMINATE
         return report(outcome, plan.nodes, **plan.facts, **{self.effect: harmed})
@@ -111,7 +112,7 @@ class LinkFault(Nemesis):
         return report(Outcome.ENDED, plan.nodes, **{self.effect: harmed})
 
     async def _harms(self, control: Control) -> int:
-        """How many packets were harmed once any was; 0 after a second without."""
+        """How many packets were harmed once any was; 0 if none is for 2.5 s."""
         harmed = await self.count(control)
         for _ in range(_SEEN_WITHIN):
             if harmed:

@@ -79,6 +79,9 @@ def test_an_event_at_one_host_is_seen_at_another(
         for address in apis.values():
             ask(address, "/status")
         assert ask(apis["n1"], "/event?id=I", "POST")["outcome"] == "accepted"
-        while ask(apis["n5"], "/status")["version"] == 0:
+        taken = ask(apis["n1"], "/status")["states"]
+        assert taken
+        deadline = time.monotonic() + 30
+        while ask(apis["n5"], "/status")["states"] != taken:
+            assert time.monotonic() < deadline, "n5 does not come to know of n1's event"
             time.sleep(0.2)
-        assert ask(apis["n5"], "/status")["states"] == ask(apis["n1"], "/status")["states"]

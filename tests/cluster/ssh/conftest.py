@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,8 @@ class Sshd:
         found = [self.process.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(child) for child in task.read_text(encoding="ascii").split()]
+                with suppress(OSError):  # it has just ended by itself
+                    found += [int(child) for child in task.read_text(encoding="ascii").split()]
         return found
 
     def program(self, name: str, script: str) -> None:
@@ -79,7 +81,8 @@ class Sshd:
 
     def signal(self, number: signal.Signals, *, listener: bool = True) -> None:
         for pid in reversed(self.family() if listener else self.family()[1:]):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(pid, number)
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
