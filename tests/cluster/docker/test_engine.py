@@ -1,10 +1,11 @@
 """An engine that cannot be used is refused with one message that says what to do."""
 
+import errno
 import gc
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cli import run_command
+from dsm_jepsen.cluster import ClusterError
+from dsm_jepsen.cluster.docker import by_hand
 from dsm_jepsen.cluster.docker.engine import connect
+from dsm_jepsen.cluster.docker.image import find_image
+from dsm_jepsen.cluster.docker.leftovers import clean_engine
 from dsm_jepsen.env import RefusedError
 
 # The library leaves sockets that could not connect to the garbage collector, which complains here.
@@ -96,8 +101,61 @@ def test_an_engine_that_does_not_fit_is_refused(path: Path, body: bytes, words: 
         assert words in refusal()
 
 
-def test_the_command_ends_with_the_message_and_the_code_of_a_refusal(
-    path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("url", "elsewhere"),
+    [
+        ("ssh://admin@server", True),
+        ("tcp://192.0.2.1:2375", True),
+        ("http://192.0.2.1:2375", True),
+        ("tcp://127.0.0.1:1", False),
+        ("tcp://localhost:1", False),
+        ("tcp://no-such-name.invalid:2375", False),
+        ("unix:///nonexistent", False),
+    ],
+)
+def test_an_engine_of_another_machine_is_refused_before_it_is_asked(
+    path: Path, monkeypatch: pytest.MonkeyPatch, url: str, elsewhere: bool
 ) -> None:
-    assert run_command(["cluster", "build"]) == 254
+    monkeypatch.setenv("DOCKER_HOST", url)
+    said = refusal()
+    assert (f"the Docker Engine at {url} is on another machine" in said) is elsewhere
+    assert url in said
+
+
+class EngineThatWasStopped:
+    """A client whose engine answers nothing any more."""
+
+    def __getattr__(self, name: str) -> "EngineThatWasStopped":
+        return self
+
+    def __call__(self, *_: object, **__: object) -> None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client: by_hand.status(client, "a"),
+        lambda client: list(by_hand.logs(client, "a", "n1")),
+        lambda client: by_hand.execute(client, "a", "n1", ["true"], hear=print),
+        lambda client: by_hand.down(client, "a"),
+        find_image,
+    ],
+)
+def test_an_engine_that_was_stopped_meanwhile_is_told_whatever_it_was_asked(
+    act: Callable[[Any], object],
+) -> None:
+    with pytest.raises(ClusterError, match=r"Docker Engine could not .*: it does not answer any more"):
+        act(EngineThatWasStopped())
+
+
+def test_where_there_is_no_engine_there_is_nothing_to_clean(path: Path) -> None:
+    assert clean_engine(pytest.fail) == []
+
+
+@pytest.mark.parametrize("words", ["build", "up", "status", "logs n1", "exec n1 true", "down"])
+def test_the_command_ends_with_the_message_and_the_code_of_a_refusal(
+    path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    assert run_command(["cluster", *words.split()]) == 254
     assert capsys.readouterr().err.startswith("dsm-jepsen: no Docker Engine answers")

@@ -121,7 +121,7 @@ def test_an_engine_that_refuses_is_told_and_nothing_is_left(
 
     async def story() -> None:
         try:
-            with pytest.raises(ClusterError, match=r"did not make the containers: .*no-such"):
+            with pytest.raises(ClusterError, match=r"could not make the containers: .*no-such"):
                 await fleet.open(run_name)
         finally:
             await fleet.close()

@@ -5,8 +5,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -149,6 +150,55 @@ class TestBuilt:
             assert "9.9.9" in self.run(changed, "dsm-jepsen --version")
         finally:
             docker_engine.images.remove(changed.tag)
+            docker_engine.api.tag(node_image.id, image.NAME, "latest")
+
+    def test_those_that_came_before_are_removed_unless_they_are_young_or_in_use(
+        self,
+        docker_engine: "docker.DockerClient",
+        node_image: Image,
+        package: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def build(version: str, young_s: float) -> tuple[str, str]:
+            """The new image, and what was said last."""
+            monkeypatch.setattr(image, "_YOUNG_S", young_s)
+            (package / "__init__.py").write_text(f'__version__ = "{version}"\n')
+            said: list[str] = []
+            made.append(build_image(docker_engine, said.append).tag)
+            return made[-1], said[-1]
+
+        def there(tag: str) -> bool:
+            return bool(docker_engine.api.images(tag))
+
+        # Others' images are older than this test, and no business of it.
+        listed: Callable[..., list[dict[str, Any]]] = docker_engine.api.images
+
+        def ours(*words: str, **options: Any) -> list[dict[str, Any]]:
+            found = listed(*words, **options)
+            return [one for one in found if words or set(one["RepoTags"] or ()) & set(made)]
+
+        monkeypatch.setattr(docker_engine.api, "images", ours)
+        made: list[str] = []
+        container = None
+        try:
+            first, _ = build("9.0.1", -60)
+            container = docker_engine.containers.create(first)
+            second, said = build("9.0.2", -60)
+            assert there(first)
+            assert "removed" not in said
+            third, said = build("9.0.3", 3600)
+            assert there(second)
+            fourth, said = build("9.0.4", -60)
+            assert said == f"removed images of other versions: {', '.join(sorted([second, third]))}"
+            assert there(first)
+            assert not there(second)
+            assert not there(third)
+            assert there(fourth)
+        finally:
+            if container is not None:
+                container.remove()
+            for tag in filter(there, made):
+                docker_engine.images.remove(tag)
             docker_engine.api.tag(node_image.id, image.NAME, "latest")
 
     @pytest.mark.parametrize("name", ["env/rng.py", "cluster/docker/image/tools/requirements.txt"])

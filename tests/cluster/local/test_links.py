@@ -156,3 +156,32 @@ def test_a_slow_link_that_is_cut_or_loses_all_carries_nothing(net: MakeNet) -> N
         assert await it.lan.dropped() == 5
 
     asyncio.run(story(net()))
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        (lambda lan: lan.cut([link(ONE, TWO)]), "mend"),
+        (lambda lan: lan.flaky([link(ONE, TWO)], loss_per_mille=1000), "fast"),
+    ],
+)
+def test_a_fault_that_could_not_be_ended_is_ended_by_the_next_attempt(
+    net: MakeNet, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Any], Any], end: str
+) -> None:
+    failures = [ClusterError("nft failed with exit code 1")]
+
+    def stumble(argv: Any, text: str = "") -> str:
+        if text and failures:
+            raise failures.pop()
+        return run(argv, text)
+
+    async def story(it: Any) -> None:
+        await fault(it.lan)
+        monkeypatch.setattr(links, "run", stumble)
+        with pytest.raises(ClusterError, match="nft failed"):
+            await getattr(it.lan, end)()
+        assert await silent(it, ONE, TWO)
+        await getattr(it.lan, end)()
+        assert await passes(it, ONE, TWO)
+
+    asyncio.run(story(net()))

@@ -8,7 +8,6 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from dsm_jepsen import __version__
 from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster.docker import host
+from dsm_jepsen.cluster.docker.engine import speaking
 from dsm_jepsen.cluster.docker.fleet import make_containers, published_by
 from dsm_jepsen.cluster.docker.image import Image
 from dsm_jepsen.cluster.docker.leftovers import BY_HAND, VERSION, made_by_hand, remove
@@ -106,7 +106,7 @@ def up(client: "docker.DockerClient", name: str, *, store: str, image: Image) ->
             "or give this one another --name"
         )
     try:
-        with _engine():
+        with speaking("make the containers"):
             make_containers(
                 client,
                 name=f"dsm-jepsen-{name}",
@@ -118,7 +118,8 @@ def up(client: "docker.DockerClient", name: str, *, store: str, image: Image) ->
             )
         return _wait_up(client, name)
     except BaseException:
-        remove(client, f"{BY_HAND}={name}")
+        with speaking(f"remove what was made of {name}"):
+            remove(client, f"{BY_HAND}={name}")
         raise
 
 
@@ -162,7 +163,7 @@ def execute(
         RefusedError: there is no such cluster or node.
         ClusterError: the container does not run.
     """
-    with _engine():
+    with speaking("run the command"):
         shell = host.Shell(client, str(_container(client, name, node).id))
         return shell.run(shlex.join(argv), timeout_s=_EXEC_TIMEOUT_S, hear=hear)
 
@@ -173,7 +174,9 @@ def logs(client: "docker.DockerClient", name: str, node: str) -> Iterator[bytes]
     Raises:
         RefusedError: there is no such cluster or node.
     """
-    yield from client.api.logs(str(_container(client, name, node).id), stream=True, follow=False)
+    container = str(_container(client, name, node).id)
+    with speaking(f"tell the log of {node}"):
+        yield from client.api.logs(container, stream=True, follow=False)
 
 
 def down(client: "docker.DockerClient", name: str) -> None:
@@ -184,12 +187,13 @@ def down(client: "docker.DockerClient", name: str) -> None:
     """
     if name not in made_by_hand(client):
         raise _no_such(client, name)
-    with _engine():
+    with speaking(f"remove {name}"):
         remove(client, f"{BY_HAND}={name}")
 
 
 def _containers(client: "docker.DockerClient", name: str) -> "Mapping[str, Container]":
-    found = client.containers.list(all=True, filters={"label": f"{BY_HAND}={name}"})
+    with speaking(f"find {name}"):
+        found = client.containers.list(all=True, filters={"label": f"{BY_HAND}={name}"})
     if not found:
         raise _no_such(client, name)
     return {_hostname(container): container for container in sorted(found, key=_hostname)}
@@ -213,17 +217,6 @@ def _no_such(client: "docker.DockerClient", name: str) -> RefusedError:
         f"there is no cluster {name!r}; there are: {', '.join(made_by_hand(client)) or 'none'} "
         "(`dsm-jepsen cluster up` makes one, and --name chooses among several)"
     )
-
-
-@contextmanager
-def _engine() -> Iterator[None]:
-    """Turn the library's errors into ours."""
-    from docker.errors import DockerException
-
-    try:
-        yield
-    except (DockerException, OSError) as error:
-        raise ClusterError(f"the Docker Engine could not do it: {host.words_of(error)}") from error
 
 
 def _wait_up(client: "docker.DockerClient", name: str) -> Status:

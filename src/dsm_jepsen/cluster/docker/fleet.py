@@ -18,9 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from dsm_jepsen.cluster._base import NODES, ClusterError
-from dsm_jepsen.cluster.docker.engine import connect
-from dsm_jepsen.cluster.docker.host import DockerHost, words_of
+from dsm_jepsen.cluster._base import NODES
+from dsm_jepsen.cluster.docker.engine import connect, speaking
+from dsm_jepsen.cluster.docker.host import DockerHost
 from dsm_jepsen.cluster.docker.image import Image, build_image, find_image
 from dsm_jepsen.cluster.docker.leftovers import RUN, clean_leftovers, labels, remove
 from dsm_jepsen.env import RefusedError
@@ -94,16 +94,12 @@ class DockerFleet:
             RefusedError: there is no engine that can be used.
             ClusterError: the engine could not; what was made is removed by ``close``.
         """
-        from docker.errors import DockerException
-
         self._run = run
         self._client = connect()
         self._threads = ThreadPoolExecutor(_COMMANDS_MAX, thread_name_prefix="docker")
         self._making = self._threads.submit(self._make, run, self._client, self._threads)
-        try:
+        with speaking("make the containers"):
             return await asyncio.wrap_future(self._making)
-        except (DockerException, OSError) as error:
-            raise ClusterError(f"the Docker Engine did not make the containers: {words_of(error)}") from error
 
     async def close(self) -> None:
         """Remove the containers and their network; harmless when there are none.
@@ -111,8 +107,6 @@ class DockerFleet:
         Raises:
             ClusterError: the engine could not; the next run, or ``dsm-jepsen clean``, tries again.
         """
-        from docker.errors import DockerException
-
         if self._client is None or self._threads is None:
             return
         client, self._client = self._client, None
@@ -123,11 +117,8 @@ class DockerFleet:
                 for host in self._making.result().values():
                     host.close()
         try:
-            remove(client, f"{RUN}={self._run}")
-        except (DockerException, OSError) as error:
-            raise ClusterError(
-                f"the containers could not be removed: {words_of(error)}; `dsm-jepsen clean` tries again"
-            ) from error
+            with speaking("remove the containers, which `dsm-jepsen clean` tries again"):
+                remove(client, f"{RUN}={self._run}")
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
             client.close()

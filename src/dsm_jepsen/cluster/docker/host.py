@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from dsm_jepsen.cluster.docker.engine import words_of
 from dsm_jepsen.cluster.hosts import Answer, HostError
 from dsm_jepsen.cluster.hosts.host import TIMEOUT_S
 
@@ -253,11 +254,6 @@ class DockerHost:
                 self._spares.append(shell)
                 return
         shell.close()
-
-
-def words_of(error: Exception) -> str:
-    """What the engine said, without the request."""
-    return str(getattr(error, "explanation", None) or error)
 
 
 def _left_s(deadline: float) -> float:

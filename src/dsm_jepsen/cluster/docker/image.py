@@ -3,6 +3,9 @@
 It is made in two steps: the tools, which seldom change, and upon them our own package. The tag of either is a
 hash of all that goes into it. Python's wheels are fetched by this Python's pip, with its settings, so the
 build itself needs no index. Takes a minute the first time, seconds after a change of our own package. Blocks.
+
+Whoever builds one removes those that came before it, if no container uses them and they are an hour old:
+another process may have found a younger one, and not yet made its containers.
 """
 
 import hashlib
@@ -12,14 +15,17 @@ import sys
 import tarfile
 import tempfile
 import textwrap
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from dsm_jepsen import __version__
 from dsm_jepsen.cluster._base import ClusterError
+from dsm_jepsen.cluster.docker.engine import speaking
 from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
@@ -38,6 +44,7 @@ _PYTHON = "3.11"
 """The image's, which the Dockerfile gets from Debian."""
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _MANYLINUX = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+_YOUNG_S = 3600
 _FETCH_TIMEOUT_S = 900
 _BUILD_SILENCE_S = 900
 _LAST_WORDS = 15
@@ -74,7 +81,7 @@ def find_image(client: "docker.DockerClient") -> Image | None:
 
 
 def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Image:
-    """Build the image of this version of the package; do nothing if it is there.
+    """Build the image of this version of the package, and remove older ones; do nothing if it is there.
 
     Args:
         client: the engine's.
@@ -86,9 +93,9 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
     """
     # Read once: what is hashed is what is built, also while somebody edits.
     machine, package = _machine(client), _read(_PACKAGE)
-    tag = _tag(NAME, machine, package)
-    if not _find(client, tag):
-        tools = _tag(TOOLS_NAME, machine, _below(_TOOLS, package))
+    tag, tools = _tag(NAME, machine, package), _tag(TOOLS_NAME, machine, _below(_TOOLS, package))
+    found = _find(client, tag)
+    if not found:
         if not _find(client, tools):
             say(f"fetching the image's Python packages for {machine}")
             _build(client, tools, _below(_TOOLS, package) | _wheels(machine), {}, say)
@@ -97,22 +104,51 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
     built = _find(client, tag)
     if built is None:
         raise ClusterError(f"{tag} was built, and is gone: was it removed meanwhile?")
-    client.api.tag(built.id, NAME, "latest")
+    with speaking("name the image, or remove older ones"):
+        client.api.tag(built.id, NAME, "latest")
+        if not found and (removed := _remove_superseded(client, tag, tools)):
+            say(f"removed images of other versions: {', '.join(removed)}")
     return built
+
+
+def _remove_superseded(client: "docker.DockerClient", *keep: str) -> list[str]:
+    """Remove images of ours that nobody uses, but for these tags and young ones; gives their tags."""
+    from docker.errors import APIError
+
+    old = [
+        tag
+        for found in client.api.images(filters={"label": LABEL})
+        if found["Created"] < time.time() - _YOUNG_S
+        for tag in found["RepoTags"] or ()
+        if tag.partition(":")[0] in {NAME, TOOLS_NAME} and tag not in {*keep, f"{NAME}:latest"}
+    ]
+    removed = []
+    for tag in sorted(old):  # those of hosts come before the tools on which they stand
+        try:
+            client.api.remove_image(tag)
+        except APIError as error:
+            # A container uses it, or somebody else removed it at this moment.
+            if error.status_code not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+                raise
+        else:
+            removed.append(tag)
+    return removed
 
 
 def _find(client: "docker.DockerClient", tag: str) -> Image | None:
     from docker.errors import ImageNotFound
 
-    try:
-        found = client.images.get(tag)
-    except ImageNotFound:
-        return None
+    with speaking("find the image"):
+        try:
+            found = client.images.get(tag)
+        except ImageNotFound:
+            return None
     return Image(tag=tag, id=str(found.id), size=found.attrs["Size"])
 
 
 def _machine(client: "docker.DockerClient") -> str:
-    said = str(client.info()["Architecture"])
+    with speaking("tell its machine"):
+        said = str(client.info()["Architecture"])
     if said not in _MACHINES:
         raise RefusedError(
             f"the Docker Engine's machine is {said!r}: etcd and Java for the image are fetched "

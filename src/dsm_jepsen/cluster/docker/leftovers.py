@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsm_jepsen import __version__
-from dsm_jepsen.cluster.docker.engine import connect
+from dsm_jepsen.cluster.docker.engine import connect, speaking
 from dsm_jepsen.cluster.local.processes import birth
 from dsm_jepsen.env import RefusedError
 
@@ -74,13 +74,15 @@ def clean_engine(log: Callable[[str], None]) -> list[str]:
     with closing(client):
         for name in made_by_hand(client):
             log(f"left alone: {name}, made by hand; `dsm-jepsen cluster down --name {name}` removes it")
-        return clean_leftovers(client, log)
+        with speaking("be cleaned"):
+            return clean_leftovers(client, log)
 
 
 def made_by_hand(client: "docker.DockerClient") -> Sequence[str]:
     """The names of the clusters that outlive the command that made them. Blocks."""
-    labels = [found["Labels"] for found in client.api.containers(all=True, filters={"label": BY_HAND})]
-    labels += [found["Labels"] for found in client.api.networks(filters={"label": BY_HAND})]
+    with speaking("list its clusters"):
+        labels = [found["Labels"] for found in client.api.containers(all=True, filters={"label": BY_HAND})]
+        labels += [found["Labels"] for found in client.api.networks(filters={"label": BY_HAND})]
     return sorted({label[BY_HAND] for label in labels})
 
 

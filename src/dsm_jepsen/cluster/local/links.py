@@ -95,7 +95,11 @@ class NamespaceLan(Namespaces):
             if not was_cut:
                 return
             self._cut.clear()
-            await self._apply(counted=await self._count())
+            try:
+                await self._apply(counted=await self._count())
+            except BaseException:
+                self._cut |= was_cut  # the rules may be as they were: mend again
+                raise
             if self._kill_stale:
                 await self._end_connections(was_cut)
 
@@ -132,9 +136,12 @@ class NamespaceLan(Namespaces):
         async with self._one_at_a_time:
             if not self._slow and not self._lossy:
                 return
-            self._slow.clear()
-            self._lossy.clear()
-            await self._apply(counted=await self._count())
+            before, self._slow, self._lossy = (self._slow, self._lossy), {}, {}
+            try:
+                await self._apply(counted=await self._count())
+            except BaseException:
+                self._slow, self._lossy = before  # as in mend
+                raise
             self._delay()
 
     async def dropped(self) -> int:
