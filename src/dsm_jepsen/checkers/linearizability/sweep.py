@@ -1,0 +1,372 @@
+"""The sweep: which orders of a history's operations a sequential machine could have produced.
+
+It goes forward over calls and returns (just-in-time linearization, Lowe 2017). A *configuration* is one
+explanation of all that has returned so far: which of the open operations have taken effect already, and the
+state. At a return, every configuration in which that operation has not taken effect yet is extended by open
+operations until it has. The first return that no configuration survives cannot be explained. Only what is
+open costs anything: a history of any length needs the memory of its widest moment, and a witness.
+
+Six rules keep a layer of configurations small. Each is exact: it leaves a layer empty only if it is empty
+without the rule.
+
+* **Observers** (operations that change no state) are done wherever they are possible, at once. Whatever can
+  follow can follow just the same: to leave one for later can only forbid more.
+* **Useless losses**: an observer that never returned is dropped. It may be left out of any explanation.
+* **Maybe**: an open operation that changes nothing *in this state* may come here; it may also come later, where
+  it does change something. Instead of two configurations there is one, in which it is *maybe* done. The
+  same holds for every open operation that is possible anywhere when another one *resets* the state (ends in the
+  same state wherever it begins): the first may have come just before the second. Several may do so at once,
+  since all of them are possible in any state.
+* **Twins**: of open operations with the same symbol only the first to return is tried. In an explanation that
+  uses a later one and not the first, they can change places. With *maybe*: a firm one may not stand back for
+  one that is maybe done, since that one may be in use for nothing already.
+* **Losses count**: of what never returned, equal operations are a number, not a set. They never have to be used,
+  so one that does nothing here is not tried, nor is one whose like is open and will return: that one can take
+  its place, and leave it for later.
+* **Dominance**: of two configurations in the same state, one is left out if the other has done all its observers,
+  has used no more of any kind of loss, and of the rest has each either equally or maybe done. Whatever can follow
+  the one left out can follow the other.
+
+``native/sweep.hpp`` is the same search in C++.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntFlag
+from typing import Final, NamedTuple, Protocol
+
+REJECTED: Final = -1
+NEVER: Final = 2**31 - 1
+
+
+class Fact(IntFlag):
+    """What is known of a symbol in every state."""
+
+    OBSERVES = 1
+    """Changes no state."""
+    TOTAL = 2
+    """Is possible in every state."""
+    RESETS = 4
+    """Is possible in every state, and all lead to the same one."""
+
+
+class Problem(NamedTuple):
+    """A history as the search sees it; operations are numbered by their calls.
+
+    Attributes:
+        events: an operation's call, ``~operation`` for its return, in order.
+        symbols: by operation; equal for those that no machine can tell apart.
+        returns: by operation: the place of its return in ``events``, or ``NEVER``.
+        facts: by symbol.
+    """
+
+    events: Sequence[int]
+    symbols: Sequence[int]
+    returns: Sequence[int]
+    facts: Sequence[int]
+
+
+class Machine(Protocol):
+    """A sequential machine of numbered states."""
+
+    def step(self, state: int, symbol: int) -> int:
+        """Give the state after, or ``REJECTED``."""
+        ...
+
+
+class Step(NamedTuple):
+    """An operation that took effect; ``anywhere``: before this place, where it changes nothing that follows."""
+
+    operation: int
+    anywhere: bool
+
+
+class Bounds(NamedTuple):
+    """How one run is held in bounds.
+
+    Attributes:
+        beam: configurations kept in a layer.
+        plenty: whatever never returned may take effect any number of times after its call.
+        until: events looked at.
+    """
+
+    beam: int
+    plenty: bool = False
+    until: int = NEVER
+
+
+class End(Enum):
+    """How a run ended: all explained, stuck at a return that nothing survives, or out of budget."""
+
+    EXPLAINED = "explained"
+    STUCK = "stuck"
+    STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        end: how it ended.
+        event: the return that nothing survived, or where it was stopped.
+        pruned: configurations were left out, so being stuck is no proof.
+        states: stuck: all that the operation that returned could have met.
+        widest: the most configurations in a layer.
+    """
+
+    end: End = End.EXPLAINED
+    event: int = 0
+    pruned: bool = False
+    states: list[int] = field(default_factory=list)
+    widest: int = 0
+
+
+_Trail = tuple["_Trail", Step] | None
+"""What took effect, last first."""
+
+
+@dataclass(slots=True, eq=False)
+class _Configuration:
+    """One explanation; ``done`` and ``maybe`` are bits of open operations, ``used`` counts losses by kind."""
+
+    state: int
+    done: int
+    maybe: int
+    used: tuple[int, ...]
+    trail: _Trail
+
+
+_Layer = dict[int, list[_Configuration]]
+"""Configurations of one moment by state, none dominated by another."""
+
+
+class Sweep:
+    """Runs over one problem, again and again with other bounds.
+
+    Args:
+        machine: the model.
+        problem: the history.
+        stop: asked now and then; true ends the run.
+    """
+
+    def __init__(self, machine: Machine, problem: Problem, stop: Callable[[], bool]) -> None:
+        self._step = machine.step
+        self._problem = problem
+        self._stop = stop
+        lost = dict.fromkeys(
+            symbol
+            for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
+            if returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
+        )
+        self._lost = tuple(lost)
+        self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
+
+    def run(self, initial: int, bounds: Bounds) -> Outcome:
+        """Sweep from the initial state as far as the bounds allow."""
+        self._bounds = bounds
+        self._slots: dict[int, int] = {}  # an open operation's bit: the operation
+        self._order: list[int] = []  # bits of open operations that change something, first to return first
+        self._bits: dict[int, int] = {}
+        self._observers = self._total = 0
+        self._calls: list[list[int]] = [[] for _ in self._lost]
+        self._offered: list[int] = []
+        self._layer: _Layer = {initial: [_Configuration(initial, 0, 0, (0,) * len(self._lost), None)]}
+        self._work = 0
+        outcome = self._outcome = Outcome()
+        end = min(len(self._problem.events), bounds.until)
+        for at in range(end):
+            event = self._problem.events[at]
+            outcome.event = at
+            if event >= 0:
+                self._call(event)
+            elif not self._returned(~event):
+                return outcome
+        outcome.event = end
+        return outcome
+
+    def steps(self) -> list[Step]:
+        """One explanation of everything up to where the run ended."""
+        steps = []
+        trail = next(iter(self._layer.values()))[0].trail
+        while trail is not None:
+            trail, step = trail
+            steps.append(step)
+        return steps[::-1]
+
+    def _call(self, operation: int) -> None:
+        symbol = self._problem.symbols[operation]
+        returns = self._problem.returns
+        if returns[operation] == NEVER:
+            if (kind := self._kind.get(symbol)) is not None:
+                if not self._calls[kind]:
+                    self._offered.append(kind)
+                self._calls[kind].append(operation)
+            return
+        taken = sum(self._slots)
+        bit = ~taken & (taken + 1)  # the lowest that is free
+        self._slots[bit] = operation
+        self._bits[operation] = bit
+        facts = self._problem.facts[symbol]
+        if facts & Fact.OBSERVES:
+            self._observers |= bit
+            return
+        if facts & Fact.TOTAL:
+            self._total |= bit
+        self._order.append(bit)
+        self._order.sort(key=lambda one: returns[self._slots[one]])
+
+    def _returned(self, operation: int) -> bool:
+        bit = self._bits.pop(operation)
+        self._here: dict[int, tuple[int, int]] = {}
+        self._next: _Layer = {}
+        self._todo: list[_Configuration] = []
+        self._seen: _Layer = {}
+        for group in self._layer.values():
+            for one in group:
+                if one.done & bit:
+                    self._add(self._next, replace(one, done=one.done ^ bit))
+                else:
+                    self._arrive(one, bit)
+        for one in self._todo:
+            if one not in self._seen[one.state]:
+                continue  # dominated by one that came later
+            self._work += 1
+            if self._work % 1024 == 0 and self._stop():
+                self._outcome.end = End.STOPPED
+                return False
+            beam = self._bounds.beam
+            if _size(self._next) >= beam or len(self._todo) > 16 * beam + 15:
+                self._outcome.pruned = True
+                break
+            self._expand(one, bit)
+        if not self._next:
+            self._outcome.end = End.STUCK
+            self._outcome.states = list(self._seen)
+            return False
+        del self._slots[bit]
+        self._observers &= ~bit
+        self._total &= ~bit
+        if bit in self._order:
+            self._order.remove(bit)
+        self._layer = self._sifted()
+        self._outcome.widest = max(self._outcome.widest, _size(self._layer))
+        return True
+
+    def _arrive(self, one: _Configuration, bit: int) -> None:
+        """Take up a configuration whose state is new at this event."""
+        state, done, maybe, used, trail = one.state, one.done, one.maybe, one.used, one.trail
+        observed, nothing = self._look(state)
+        if fresh := observed & ~done:
+            for other in _each(fresh):
+                trail = self._then(trail, self._slots[other])
+            done |= fresh
+        one = _Configuration(state, done, maybe | nothing & ~done, used, trail)
+        if done & bit:
+            self._add(self._next, replace(one, done=done ^ bit))
+        elif self._add(self._seen, one):
+            self._todo.append(one)
+
+    def _look(self, state: int) -> tuple[int, int]:
+        """What is open and can be seen in this state, and what is open and changes nothing in it."""
+        if state not in self._here:
+            symbols = self._problem.symbols
+            observed = nothing = 0
+            for bit in _each(self._observers):
+                if self._step(state, symbols[self._slots[bit]]) != REJECTED:
+                    observed |= bit
+            for bit in self._order:
+                if self._step(state, symbols[self._slots[bit]]) == state:
+                    nothing |= bit
+            self._here[state] = observed, nothing
+        return self._here[state]
+
+    def _expand(self, one: _Configuration, bit: int) -> None:
+        state, done, maybe, used, trail = one.state, one.done, one.maybe, one.used, one.trail
+        if maybe & bit:
+            satisfied = self._then(trail, self._slots[bit], anywhere=True)
+            self._add(self._next, replace(one, maybe=maybe ^ bit, trail=satisfied))
+        firm: set[int] = set()
+        tried: set[int] = set()
+        for other in self._order:
+            if done & other:
+                continue
+            symbol = self._problem.symbols[self._slots[other]]
+            twin = symbol in (tried if maybe & other else firm)
+            tried.add(symbol)
+            if not maybe & other:
+                firm.add(symbol)
+            if twin:
+                continue
+            after = self._step(state, symbol)
+            if after in (REJECTED, state):
+                continue
+            entered = self._enter(after, symbol, done | other, maybe & ~other, used, self._then(trail, self._slots[other]))
+            if other == bit:
+                self._add(self._next, replace(entered, done=done))
+            else:
+                self._arrive(entered, bit)
+        for kind in self._offered:
+            symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
+            if symbol in tried or (count == len(calls) and not self._bounds.plenty):
+                continue
+            after = self._step(state, symbol)
+            if after in (REJECTED, state):
+                continue
+            if self._bounds.plenty:
+                self._arrive(self._enter(after, symbol, done, maybe, used, None), bit)
+            else:
+                more = (*used[:kind], count + 1, *used[kind + 1 :])
+                self._arrive(self._enter(after, symbol, done, maybe, more, self._then(trail, calls[count])), bit)
+
+    def _enter(
+        self, state: int, symbol: int, done: int, maybe: int, used: tuple[int, ...], trail: _Trail
+    ) -> _Configuration:
+        if self._problem.facts[symbol] & Fact.RESETS:
+            maybe |= self._total & ~done
+        return _Configuration(state, done, maybe, used, trail)
+
+    def _then(self, trail: _Trail, operation: int, *, anywhere: bool = False) -> _Trail:
+        return None if self._bounds.plenty else (trail, Step(operation, anywhere))
+
+    def _add(self, layer: _Layer, one: _Configuration) -> bool:
+        """Add a configuration unless it is dominated; leave out those that it dominates."""
+        group = layer.setdefault(one.state, [])
+        for other in group:
+            if self._dominates(other, one):
+                return False
+        group[:] = [other for other in group if not self._dominates(one, other)]
+        group.append(one)
+        return True
+
+    def _dominates(self, one: _Configuration, other: _Configuration) -> bool:
+        if ((one.done ^ other.done) | other.maybe) & ~one.maybe & ~self._observers:
+            return False
+        if other.done & self._observers & ~one.done:
+            return False
+        return one.used is other.used or all(a <= b for a, b in zip(one.used, other.used, strict=True))
+
+    def _sifted(self) -> _Layer:
+        """The next layer, without what is beyond the beam."""
+        if _size(self._next) <= self._bounds.beam:
+            return self._next
+        self._outcome.pruned = True
+        every = sorted((one for group in self._next.values() for one in group), key=self._cost)
+        layer: _Layer = {}
+        for one in every[: self._bounds.beam]:
+            layer.setdefault(one.state, []).append(one)
+        return layer
+
+    def _cost(self, one: _Configuration) -> int:
+        return 64 * sum(one.used) - (one.maybe | one.done & self._observers).bit_count()
+
+
+def _size(layer: _Layer) -> int:
+    return sum(map(len, layer.values()))
+
+
+def _each(mask: int) -> Iterator[int]:
+    while mask:
+        bit = mask & -mask
+        yield bit
+        mask ^= bit
