@@ -5,13 +5,11 @@
 // there is seldom a gap; where there is one the beam grows until nothing is left out.
 #pragma once
 
-#include <optional>
+#include <utility>
 
 #include "sweep.hpp"
 
 namespace sweep {
-
-constexpr std::size_t WIDE = 4096;
 
 struct Verdict {
   enum Kind { VALID, INVALID, UNKNOWN } kind = UNKNOWN;
@@ -62,49 +60,64 @@ std::vector<std::int32_t> ordered(const std::vector<Step>& steps, const Problem&
   return order;
 }
 
+// One history's search, a stage at a time.
 template <class Machine, int W>
-Verdict decide(Machine& machine, const Problem& problem, int initial, const Stop& stop) {
-  Sweep<Machine, W> sweep(machine, problem, stop);
-  bool lost = false;
-  for (std::size_t op = 0; op < problem.symbols.size() && !lost; op++)
-    lost = problem.returns[op] == Problem::NEVER && !(problem.facts[problem.symbols[op]] & OBSERVES);
-  Verdict verdict;
-  std::int32_t until = INT32_MAX;
-  for (std::size_t beam = lost ? 8 : 64;; beam *= 8) {
-    auto outcome = sweep.run(initial, {beam, false, until});
-    verdict.widest = std::max(verdict.widest, outcome.widest);
-    if (outcome.event >= verdict.event) {
-      verdict.event = outcome.event;
-      verdict.states = std::move(outcome.states);
-      verdict.order = ordered(sweep.steps(), problem, machine, initial);
-    }
-    if (outcome.end == End::EXPLAINED && until == INT32_MAX) {
-      verdict.kind = Verdict::VALID;
-      return verdict;
-    }
-    if (outcome.end == End::STUCK && (!outcome.pruned || outcome.event + 1 == until)) {
-      verdict.kind = Verdict::INVALID;
-      return verdict;
-    }
-    if (outcome.end == End::STOPPED || (until != INT32_MAX && beam > WIDE)) {
-      if (until != INT32_MAX) {  // shown by plenty, though an earlier return may be impossible already
-        verdict.kind = Verdict::INVALID;
-        verdict.event = until - 1;
-      }
-      return verdict;
-    }
-    if (lost && until == INT32_MAX && beam == 8) {
-      auto plenty = sweep.run(initial, {WIDE, true, INT32_MAX});
-      if (plenty.end == End::STOPPED) return verdict;
-      if (plenty.end == End::STUCK && !plenty.pruned) {
-        until = plenty.event + 1;
-        if (verdict.event == plenty.event) {
-          verdict.kind = Verdict::INVALID;
-          return verdict;
-        }
-      }
-    }
+class Search {
+ public:
+  Search(Machine machine, const Problem& problem, int initial, const Stop& stop)
+      : machine_(std::move(machine)), problem_(problem), initial_(initial), sweep_(machine_, problem, stop) {
+    for (std::size_t op = 0; op < problem.symbols.size() && !losses_; op++)
+      losses_ = problem.returns[op] == Problem::NEVER && !(problem.facts[problem.symbols[op]] & OBSERVES);
+    beam_ = losses_ ? NARROW : 8 * NARROW;
   }
-}
+  Search(const Search&) = delete;
+  Search& operator=(const Search&) = delete;
+
+  const Verdict& verdict() const { return verdict_; }
+  Machine& machine() { return machine_; }
+
+  // Whether that decided it, or the budget is at its end.
+  bool advance() {
+    auto outcome = sweep_.run(initial_, {beam_, false, until_});
+    verdict_.widest = std::max(verdict_.widest, outcome.widest);
+    if (outcome.event >= verdict_.event) {
+      verdict_.event = outcome.event;
+      verdict_.states = std::move(outcome.states);
+      verdict_.order = ordered(sweep_.steps(), problem_, machine_, initial_);
+    }
+    if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
+    if (outcome.end == End::STUCK && (!outcome.pruned || outcome.event + 1 == until_)) return decided(Verdict::INVALID);
+    if (outcome.end == End::STOPPED || (until_ != INT32_MAX && beam_ > WIDE)) {
+      if (until_ == INT32_MAX) return decided(Verdict::UNKNOWN);
+      verdict_.event = until_ - 1;  // shown by plenty, though an earlier return may be impossible already
+      return decided(Verdict::INVALID);
+    }
+    if (losses_ && beam_ == NARROW) {
+      auto plenty = sweep_.run(initial_, {WIDE, true, INT32_MAX});
+      if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
+      if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
+      if (until_ == verdict_.event + 1) return decided(Verdict::INVALID);
+    }
+    beam_ *= 8;
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t NARROW = 8, WIDE = 4096;
+
+  bool decided(Verdict::Kind kind) {
+    verdict_.kind = kind;
+    return true;
+  }
+
+  Machine machine_;
+  const Problem& problem_;
+  int initial_;
+  Sweep<Machine, W> sweep_;
+  bool losses_ = false;
+  std::size_t beam_;
+  std::int32_t until_ = INT32_MAX;  // events to look at: it is known that they cannot all be explained
+  Verdict verdict_;
+};
 
 }  // namespace sweep

@@ -324,7 +324,7 @@ class Sweep {
       tried |= maybe ? MAYBE : FIRM;
       if (twin) continue;
       auto state = machine_.step(config.state, symbol);
-      if (state == REJECT || state == config.state) continue;
+      if (state == REJECT || state == config.state || !viable(state, event)) continue;
       auto after = config;
       after.done.add(other);
       after.maybe.drop(other);
@@ -342,7 +342,7 @@ class Sweep {
       if (!bounds_.plenty && count == supply_[kind]) continue;
       if (tried_in_[symbol] == round_) continue;  // one that will return does the same
       auto state = machine_.step(config.state, symbol);
-      if (state == REJECT || state == config.state) continue;
+      if (state == REJECT || state == config.state || !viable(state, event)) continue;
       auto after = config;
       if (!bounds_.plenty) {
         auto from = config.used;
@@ -355,6 +355,14 @@ class Sweep {
       enter(after, state, symbol);
       arrive(after, slot, event);
     }
+  }
+
+  // Whether what is still to come can be explained from a state, as far as the machine foresees.
+  bool viable(int state, std::int32_t event) const {
+    if constexpr (requires { machine_.viable(state, event); })
+      return machine_.viable(state, event);
+    else
+      return true;
   }
 
   // Into a state; what was open and possible anywhere may have come just before what made all states equal.

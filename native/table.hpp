@@ -1,0 +1,291 @@
+// What is known of a model: its values, symbols and states as numbers, kept from one history to the next.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "machine.hpp"
+#include "search.hpp"
+#include "values.hpp"
+
+namespace python {
+
+using sweep::Problem;
+
+enum Sign { UNKNOWN, OK, REFUSED };
+
+struct Symbol {  // what a model is told of an operation
+  PyObject* f;
+  int argument;
+  Sign sign;
+  int result;
+};
+
+// A model that has to be asked, once for each state and symbol.
+class Asked : public sweep::Cells {
+ public:
+  Asked(PyObject* step, const Values& values, const std::vector<Symbol>& symbols)
+      : step_(borrowed(step)), numbers_(owned(PyDict_New())), values_(values), symbols_(symbols) {}
+
+  int number(PyObject* state) {
+    auto known = look(numbers_, state);
+    if (known >= 0) return known;
+    states_.push_back(borrowed(state));
+    return note(numbers_, state, static_cast<int>(states_.size()) - 1);
+  }
+  PyObject* object(int state) const { return states_[state].it; }
+
+  // What holds in every state that can be reached, if they are few: by symbol, the facts.
+  std::vector<std::uint8_t> facts() {
+    std::vector<std::uint8_t> all(symbols_.size(), 0);
+    std::vector<bool> possible(symbols_.size(), false);
+    std::vector<int> leads(symbols_.size(), sweep::REJECT);
+    for (auto& fact : all) fact = sweep::OBSERVES | sweep::TOTAL | sweep::RESETS;
+    for (std::size_t state = 0; state < states_.size(); state++) {
+      if (states_.size() * symbols_.size() > CLOSURE) return std::vector<std::uint8_t>(symbols_.size(), 0);
+      for (std::size_t symbol = 0; symbol < symbols_.size(); symbol++) {
+        auto after = step(static_cast<int>(state), static_cast<int>(symbol));
+        if (after == sweep::REJECT) {
+          all[symbol] &= sweep::OBSERVES;
+          continue;
+        }
+        if (after != static_cast<int>(state)) all[symbol] &= ~sweep::OBSERVES;
+        if (possible[symbol] && leads[symbol] != after) all[symbol] &= ~sweep::RESETS;
+        possible[symbol] = true;
+        leads[symbol] = after;
+      }
+    }
+    for (auto& fact : all)
+      if (fact & sweep::OBSERVES) fact &= ~sweep::RESETS;
+    return all;
+  }
+
+ protected:
+  int ask(int state, int symbol) override {
+    Holding lock;
+    auto& told = symbols_[symbol];
+    auto sign = owned(PyLong_FromLong(told.sign));
+    auto after = call(step_, states_[state].it, told.f, values_.object(told.argument), sign.it, values_.object(told.result));
+    return after.it == Py_NotImplemented ? sweep::REJECT : number(after.it);
+  }
+
+ private:
+  static constexpr std::size_t CLOSURE = 4096;
+
+  Ref step_, numbers_;
+  std::vector<Ref> states_;
+  const Values& values_;
+  const std::vector<Symbol>& symbols_;
+};
+
+// A history's columns.
+struct Columns {
+  const std::uint8_t* types;
+  const std::int64_t *processes, *partners;
+  std::size_t size;
+  PyObject *fs, *values, *errors;
+};
+
+// Operations of one part of a history that the model judges, and the events they came from.
+struct Part {
+  int key;  // number of the value that they have in common
+  Problem problem;
+  std::vector<std::int32_t> invocations;  // by operation: index of its event
+  std::vector<std::int32_t> indexes;      // by event of the problem: index of the history's
+  std::size_t open = 0, widest = 0;       // operations open at once that return
+};
+
+enum class Kind { ANY, VALUE, SEQUENCE };
+
+class Table {
+ public:
+  // define(f, argument, sign, result) -> (key, ...), where ... is
+  //   ANY       facts, or -1: to be found out
+  //   VALUE     test, value, then, otherwise: as Guarded; NotImplemented keeps the state
+  //   SEQUENCE  kind, operand: as Edit; a string, or a sequence of values
+  Table(PyObject* define, PyObject* step, PyObject* judges, PyObject* refusal, PyObject* canonical, PyObject* initial, Kind kind)
+      : kind(kind), values(canonical), asked(step, values, symbols), define_(borrowed(define)), judges_(borrowed(judges)),
+        refusal_(borrowed(refusal)) {
+    if (kind == Kind::ANY) this->initial = asked.number(initial);
+    if (kind == Kind::VALUE) this->initial = values.number(initial);
+    if (kind == Kind::SEQUENCE) beginning = bytes(initial);
+  }
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  const Kind kind;
+  Values values;
+  std::vector<Symbol> symbols;  // ANY
+  Asked asked;
+  std::vector<sweep::Guarded> guarded;  // VALUE
+  std::vector<sweep::Edit> edits;       // SEQUENCE
+  std::vector<std::uint8_t> facts;
+  int initial = 0;
+  std::string beginning;
+
+  std::vector<Part> parts(const Columns& columns) {
+    std::vector<Part> made;
+    std::unordered_map<int, int> by_key;
+    std::vector<std::pair<std::int32_t, std::int32_t>> operation(columns.size, {-1, 0});  // by invocation: part, number
+    for (std::size_t at = 0; at < columns.size; at++) {
+      if (columns.processes[at] < 0) continue;
+      if (columns.types[at] != INVOKE) {
+        auto [part, op] = operation[columns.partners[at]];
+        if (part < 0) continue;
+        auto& [key, problem, invocations, indexes, open, widest] = made[part];
+        if (problem.returns[op] == Problem::NEVER) continue;
+        problem.returns[op] = static_cast<std::int32_t>(problem.events.size());
+        problem.events.push_back(~op);
+        indexes.push_back(static_cast<std::int32_t>(at));
+        open--;
+        continue;
+      }
+      auto known = meaning(columns, static_cast<Py_ssize_t>(at));
+      if (known.symbol < 0) continue;
+      if (made.empty() || made[last_].key != known.key) {
+        auto [place, fresh] = by_key.try_emplace(known.key, static_cast<int>(made.size()));
+        if (fresh) made.push_back(Part{known.key, {}, {}, {}});
+        last_ = place->second;
+      }
+      auto& [key, problem, invocations, indexes, open, widest] = made[last_];
+      auto op = static_cast<std::int32_t>(problem.symbols.size());
+      operation[at] = {last_, op};
+      bool returns = columns.partners[at] >= 0 && columns.types[columns.partners[at]] != INFO;
+      problem.events.push_back(op);
+      problem.symbols.push_back(known.symbol);
+      problem.returns.push_back(returns ? 0 : Problem::NEVER);
+      invocations.push_back(static_cast<std::int32_t>(at));
+      indexes.push_back(static_cast<std::int32_t>(at));
+      if (returns) widest = std::max(widest, ++open);
+    }
+    if (kind == Kind::ANY) find_out();
+    for (auto& part : made) part.problem.facts = facts;
+    return made;
+  }
+
+ private:
+  enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
+
+  struct Known {
+    int key, symbol;  // symbol -1: not judged, or did not happen
+  };
+
+  Known meaning(const Columns& columns, Py_ssize_t at) {
+    auto* f = PyList_GetItem(columns.fs, at);
+    auto judged = judged_.find(f);
+    if (judged == judged_.end()) {
+      names_.push_back(borrowed(f));
+      judged = judged_.emplace(f, truth(call(judges_, f).it) ? static_cast<int>(names_.size()) : 0).first;
+    }
+    if (!judged->second) return {0, -1};
+    auto partner = columns.partners[at];
+    auto type = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
+    auto sign = UNKNOWN;
+    auto result = values.number(Py_None);
+    if (type == RETURNED) {
+      sign = OK;
+      result = values.number(PyList_GetItem(columns.values, static_cast<Py_ssize_t>(partner)));
+    } else if (type == FAILED) {
+      sign = REFUSED;
+      result = refused(columns.errors, partner);
+      if (result < 0) return {0, -1};
+    }
+    auto argument = values.number(PyList_GetItem(columns.values, at));
+    std::pair<std::int64_t, std::int64_t> told{std::int64_t{judged->second} << 34 | std::int64_t{sign} << 32 | argument, result};
+    auto [known, fresh] = known_.try_emplace(told, Known{0, -1});
+    if (fresh) known->second = define(Symbol{f, argument, sign, result});
+    return known->second;
+  }
+
+  // The number of what the model is told of an error, or -1 if it asserts nothing.
+  int refused(PyObject* errors, std::int64_t index) {
+    auto key = owned(PyLong_FromLongLong(index));
+    auto* error = PyDict_GetItemWithError(errors, key.it);
+    if (!error && PyErr_Occurred()) throw PythonError{};
+    if (!error) error = Py_None;
+    auto [known, fresh] = refusals_.try_emplace(values.number(error), -1);
+    if (fresh) {
+      auto answer = call(refusal_, error);
+      if (answer.it != Py_None) known->second = values.number(answer.it);
+    }
+    return known->second;
+  }
+
+  Known define(const Symbol& symbol) {
+    auto sign = owned(PyLong_FromLong(symbol.sign));
+    auto meaning = call(define_, symbol.f, values.object(symbol.argument), sign.it, values.object(symbol.result));
+    PyObject *key = nullptr, *one = nullptr, *other = nullptr;
+    int first = 0, last = 0;
+    if (kind == Kind::ANY) {
+      if (!PyArg_ParseTuple(meaning.it, "Oi", &key, &first)) throw PythonError{};
+      if (first < 0) finding_ = true;
+      facts.push_back(static_cast<std::uint8_t>(std::max(first, 0)));
+      symbols.push_back(symbol);
+      return {values.number(key), static_cast<int>(symbols.size()) - 1};
+    }
+    if (kind == Kind::SEQUENCE) {
+      if (!PyArg_ParseTuple(meaning.it, "OiO", &key, &first, &one)) throw PythonError{};
+      sweep::Edit edit{static_cast<sweep::Edit::Kind>(first), bytes(one)};
+      auto [number, fresh] = edited_.try_emplace(static_cast<char>(first) + edit.bytes, static_cast<int>(edits.size()));
+      if (fresh) {
+        facts.push_back(edit.facts());
+        edits.push_back(std::move(edit));
+      }
+      return {values.number(key), number->second};
+    }
+    if (!PyArg_ParseTuple(meaning.it, "OiOOi", &key, &first, &one, &other, &last)) throw PythonError{};
+    sweep::Guarded form;
+    form.test = static_cast<sweep::Guarded::Test>(first);
+    if (form.test != sweep::Guarded::ALWAYS) form.value = values.number(one);
+    if (other != Py_NotImplemented) form.then = values.number(other);
+    if (last) form.otherwise = sweep::Guarded::KEEP;
+    std::pair<std::int64_t, std::int64_t> like{std::int64_t{form.test} << 33 | std::int64_t{last != 0} << 32 | form.value, form.then};
+    auto [number, fresh] = alike_.try_emplace(like, static_cast<int>(guarded.size()));
+    if (fresh) {
+      guarded.push_back(form);
+      facts.push_back(form.facts());
+    }
+    return {values.number(key), number->second};
+  }
+
+  std::string bytes(PyObject* operand) {
+    std::string made;
+    if (PyUnicode_Check(operand)) {
+      Py_ssize_t size = 0;
+      auto* text = PyUnicode_AsUTF8AndSize(operand, &size);
+      if (!text) throw PythonError{};
+      return {text, static_cast<std::size_t>(size)};
+    }
+    auto size = PySequence_Size(operand);
+    if (size < 0) throw PythonError{};
+    for (Py_ssize_t at = 0; at < size; at++) {
+      auto item = owned(PySequence_GetItem(operand, at));
+      auto number = values.number(item.it);
+      made.append(reinterpret_cast<const char*>(&number), sizeof number);
+    }
+    return made;
+  }
+
+  // Facts that the model does not tell, of all symbols there are so far.
+  void find_out() {
+    if (!finding_ || found_ == symbols.size()) return;
+    found_ = symbols.size();
+    facts = asked.facts();
+  }
+
+  Ref define_, judges_, refusal_;
+  std::vector<Ref> names_;  // keep what judged_ knows by address
+  std::unordered_map<PyObject*, int> judged_;
+  std::unordered_map<int, int> refusals_;
+  std::unordered_map<std::pair<std::int64_t, std::int64_t>, Known, PairHash> known_;
+  std::unordered_map<std::pair<std::int64_t, std::int64_t>, int, PairHash> alike_;
+  std::unordered_map<std::string, int> edited_;
+  int last_ = 0;
+  bool finding_ = false;
+  std::size_t found_ = 0;
+};
+
+}  // namespace python
