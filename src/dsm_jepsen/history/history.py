@@ -183,6 +183,14 @@ class History:
     def __repr__(self) -> str:
         return f"<History of {len(self)} events>"
 
+    @property
+    def columns(self) -> "tuple[bytearray, array[int], array[int], list[str], list[Any], dict[int, Any]]":
+        """The events' types (by place in ``type_names``), processes and partners (-1: none), fs, values, and errors.
+
+        Not to be changed. A process of -1 is the nemesis.
+        """
+        return self._types, self._processes, self._partner, self._fs, self._values, self._errors
+
     def partner(self, index: int) -> Op | None:
         """The completion of an invocation, or the invocation of a completion; ``None`` if there is none.
 

@@ -10,8 +10,8 @@ argument may give this result in this state. Three results are not what a client
 """
 
 from collections.abc import Hashable, Sequence
-from enum import Enum
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from enum import Enum, IntFlag
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from dsm_jepsen.history import Op
 
@@ -89,58 +89,85 @@ class Explains(Protocol):
         ...
 
 
-def _same(one: object, other: object) -> bool:
+class Fact(IntFlag):
+    """What holds of an operation in every state that its model can be in."""
+
+    OBSERVES = 1
+    """It changes no state."""
+    TOTAL = 2
+    """It is possible in every state."""
+    RESETS = 4
+    """It is possible in every state, and ends in the same one wherever it begins."""
+
+
+@runtime_checkable
+class Declares(Protocol):
+    """A model that says what holds of its operations everywhere, so that it need not be found out by trying."""
+
+    def facts(self, f: str, argument: Any, result: Any) -> Fact:
+        """Say what holds of an operation with this argument and result; nothing is always safe."""
+        ...
+
+
+KEEP: Final = NotImplemented
+"""Instead of a value: the state stays as it is."""
+
+
+class Assignment(NamedTuple):
+    """What an operation does to a state that is one value.
+
+    Attributes:
+        test: whether the state has to be this ``value``, must not be, or does not matter.
+        value: what it is compared with.
+        then: the state if the test is passed.
+        possible: whether it can end like this, and change nothing, if the test is not passed.
+    """
+
+    test: Literal["always", "equals", "differs"]
+    value: Any
+    then: Any
+    possible: bool
+
+
+@runtime_checkable
+class OneValue(Protocol):
+    """A model whose state is one JSON value, and whose operations are assignments: searched without asking it."""
+
+    def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
+        """Say the same as ``step``, for all states at once."""
+        ...
+
+
+class Edit(NamedTuple):
+    """What an operation does to a state that is a string or a tuple of JSON values.
+
+    Attributes:
+        kind: it ``appends`` or ``replaces`` by the operand, ``reads`` just the operand, or ``looks``, whatever it finds.
+        operand: a string, or a sequence of JSON values.
+    """
+
+    kind: Literal["appends", "replaces", "reads", "looks"]
+    operand: Any
+
+
+@runtime_checkable
+class OneSequence(Protocol):
+    """A model whose state is one string or tuple, and whose operations are edits: searched without asking it."""
+
+    def edit(self, f: str, argument: Any, result: Any) -> Edit:
+        """Say the same as ``step``, for all states at once."""
+        ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A model of many things of the same kind that know nothing of each other: judged one by one."""
+
+    def part(self, f: str, argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
+        """Give which thing an operation is about, and the argument and result without it."""
+        ...
+
+
+def same(one: object, other: object) -> bool:
     """Compare as JSON does: 1, 1.0 and true are three values."""
     return type(one) is type(other) and one == other
-
-
-class Register:
-    """One value: ``read`` returns it, ``write`` replaces it. Values are hashable."""
-
-    refusals: frozenset[str] = frozenset()
-
-    def __init__(self, initial: Hashable = None) -> None:
-        self.initial = initial
-
-    def judges(self, f: str) -> bool:
-        """Judge reads and writes."""
-        return f in {"read", "write"}
-
-    def init(self) -> Hashable:
-        """Start with the initial value."""
-        return self.initial
-
-    def step(self, state: Any, f: str, argument: Any, result: Any) -> Any:
-        """Replace the value, or compare it with what was read."""
-        if f == "write":
-            return argument
-        return state if result is UNKNOWN or _same(result, state) else REJECT
-
-
-class CasRegister:
-    """A register with ``cas`` of ``[expected, new]``; one that compared unequal fails as ``unequal``."""
-
-    refusals = frozenset({"unequal"})
-
-    def __init__(self, initial: Hashable = None) -> None:
-        self.register = Register(initial)
-
-    def judges(self, f: str) -> bool:
-        """Judge reads, writes and compare-and-sets."""
-        return f == "cas" or self.register.judges(f)
-
-    def init(self) -> Hashable:
-        """Start with the initial value."""
-        return self.register.init()
-
-    def step(self, state: Any, f: str, argument: Any, result: Any) -> Any:
-        """Replace the value if it is the expected one; a refusal asserts that it is not."""
-        if f != "cas":
-            return self.register.step(state, f, argument, result)
-        expected, new = argument
-        equal = _same(expected, state)
-        if isinstance(result, Refused):
-            return REJECT if equal else state
-        if result is UNKNOWN:
-            return new if equal else state
-        return new if equal else REJECT
