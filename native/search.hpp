@@ -92,10 +92,18 @@ class Search {
       verdict_.event = until_ - 1;  // shown by plenty, though an earlier return may be impossible already
       return decided(Verdict::INVALID);
     }
-    if (losses_ && beam_ == NARROW) {
-      auto plenty = sweep_.run(initial_, {WIDE, true, INT32_MAX});
-      if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
-      if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
+    if (losses_) {
+      // Stuck here, though perhaps for want of what the beam left out. Count losses from ever further back only:
+      // stuck even so is a proof.
+      auto at = verdict_.event;
+      for (std::int32_t back = 0; until_ == INT32_MAX; back = 8 * back + 32) {
+        Bounds counted{8 * beam_, std::max(at - back, 0), at + 1};
+        if (back == 0) counted = {WIDE, INT32_MAX, INT32_MAX};
+        auto plenty = sweep_.run(initial_, counted);
+        if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
+        if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
+        if (plenty.pruned || back > at) break;
+      }
       if (until_ == verdict_.event + 1) return decided(Verdict::INVALID);
     }
     beam_ *= 8;

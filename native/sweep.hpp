@@ -83,7 +83,9 @@ struct Mask {
 // How one run over the history is held in bounds.
 struct Bounds {
   std::size_t beam = SIZE_MAX;  // configurations kept in a layer
-  bool plenty = false;          // whatever never returned may take effect any number of times after its call
+  // Events before this one at which whatever never returned may take effect any number of times after its call.
+  // From here on it is counted, as if none of it had been used yet.
+  std::int32_t plenty = 0;
   std::int32_t until = INT32_MAX;  // events looked at
 };
 
@@ -126,12 +128,14 @@ class Sweep {
 
   Outcome run(int initial, const Bounds& bounds) {
     bounds_ = bounds;
+    told_ = bounds.plenty == 0;
     outcome_ = {};
     reset(initial);
     auto end = std::min<std::size_t>(problem_.events.size(), bounds.until);
     for (std::size_t at = 0; at < end; at++) {
       auto event = problem_.events[at];
       outcome_.event = static_cast<std::int32_t>(at);
+      plenty_ = outcome_.event < bounds.plenty;
       if (event >= 0)
         call(event);
       else if (!returned(~event, static_cast<std::int32_t>(at)))
@@ -339,12 +343,12 @@ class Sweep {
     for (auto kind : offered_) {
       auto symbol = lost_[kind];
       auto count = used_[config.used + kind];
-      if (!bounds_.plenty && count == supply_[kind]) continue;
+      if (!plenty_ && count == supply_[kind]) continue;
       if (tried_in_[symbol] == round_) continue;  // one that will return does the same
       auto state = machine_.step(config.state, symbol);
       if (state == REJECT || state == config.state || !viable(state, event)) continue;
       auto after = config;
-      if (!bounds_.plenty) {
+      if (!plenty_) {
         auto from = config.used;
         after.used = static_cast<std::uint32_t>(used_.size());
         used_.resize(used_.size() + lost_.size());
@@ -395,7 +399,7 @@ class Sweep {
   bool dominates(const Config& one, const Config& other) const {
     if (!((one.done ^ other.done) | other.maybe).without(one.maybe).without(observers_).empty()) return false;
     if (!(other.done & observers_).without(one.done).empty()) return false;
-    if (one.used == other.used || bounds_.plenty) return true;
+    if (one.used == other.used) return true;
     for (auto kind : offered_)
       if (used_[one.used + kind] > used_[other.used + kind]) return false;
     return true;
@@ -440,7 +444,7 @@ class Sweep {
   }
 
   std::uint32_t node(std::uint32_t parent, Step step) {
-    if (bounds_.plenty) return 0;
+    if (!told_) return 0;
     nodes_.push_back({parent, step});
     return static_cast<std::uint32_t>(nodes_.size() - 1);
   }
@@ -453,7 +457,7 @@ class Sweep {
 
   // Keep of trails and counts only what the layer needs; what all have in common is told once.
   void tidy() {
-    if (!bounds_.plenty && layer_.items.size() == 1) {
+    if (layer_.items.size() == 1) {
       auto& only = layer_.items.front();
       append(steps_, only.trail);
       nodes_.resize(1);
@@ -491,6 +495,8 @@ class Sweep {
   const Problem& problem_;
   const Stop& stop_;
   Bounds bounds_;
+  bool plenty_ = false;  // now
+  bool told_ = true;     // trails are kept
   Outcome outcome_;
   std::vector<int> slots_;  // by slot: the operation
   std::vector<int> order_;  // slots of open operations that do not observe, first to return first
