@@ -5,6 +5,7 @@
 // there is seldom a gap; where there is one the beam grows until nothing is left out.
 #pragma once
 
+#include <iterator>
 #include <utility>
 
 #include "sweep.hpp"
@@ -78,40 +79,59 @@ class Search {
 
   // Whether that decided it, or the budget is at its end.
   bool advance() {
-    auto outcome = sweep_.run(initial_, {beam_, false, until_});
+    auto outcome = sweep_.run(initial_, {beam_, windows_, 0, until_});
     verdict_.widest = std::max(verdict_.widest, outcome.widest);
     if (outcome.event >= verdict_.event) {
       verdict_.event = outcome.event;
       verdict_.states = std::move(outcome.states);
       verdict_.order = ordered(sweep_.steps(), problem_, machine_, initial_);
     }
+    auto at = outcome.event;
     if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
-    if (outcome.end == End::STUCK && (!outcome.pruned || outcome.event + 1 == until_)) return decided(Verdict::INVALID);
-    if (outcome.end == End::STOPPED || (until_ != INT32_MAX && beam_ > WIDE)) {
+    if (outcome.end == End::STUCK && (!outcome.pruned || at + 1 == until_)) return decided(Verdict::INVALID);
+    auto& window = widened(at);
+    if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) {
       if (until_ == INT32_MAX) return decided(Verdict::UNKNOWN);
       verdict_.event = until_ - 1;  // shown by plenty, though an earlier return may be impossible already
       return decided(Verdict::INVALID);
     }
-    if (losses_) {
-      // Stuck here, though perhaps for want of what the beam left out. Count losses from ever further back only:
-      // stuck even so is a proof.
-      auto at = verdict_.event;
-      for (std::int32_t back = 0; until_ == INT32_MAX; back = 8 * back + 32) {
-        Bounds counted{8 * beam_, std::max(at - back, 0), at + 1};
-        if (back == 0) counted = {WIDE, INT32_MAX, INT32_MAX};
-        auto plenty = sweep_.run(initial_, counted);
-        if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
-        if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
-        if (plenty.pruned || back > at) break;
-      }
+    if (losses_ && until_ == INT32_MAX) {
+      // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck
+      // even so is a proof.
+      Bounds counted{8 * window.beam, {}, window.from, at + 1};
+      if (std::exchange(first_, false)) counted = {WIDE, {}, INT32_MAX, INT32_MAX};
+      auto plenty = sweep_.run(initial_, counted);
+      if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
+      if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
       if (until_ == verdict_.event + 1) return decided(Verdict::INVALID);
     }
-    beam_ *= 8;
     return false;
   }
 
  private:
-  static constexpr std::size_t NARROW = 8, WIDE = 4096;
+  static constexpr std::size_t NARROW = 8, WIDE = 4096, WINDOWS = 8;
+
+  // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
+  const Window& widened(std::int32_t at) {
+    auto place = windows_.begin();
+    while (place != windows_.end() && place->to <= at) ++place;
+    if (place == windows_.end() || place->from > at) {
+      if (windows_.size() == WINDOWS) {
+        windows_.clear();
+        place = windows_.begin();
+        beam_ *= 8;
+      }
+      place = windows_.insert(place, {at, at + 1, beam_});
+    }
+    place->from = std::max(at - 4 * (at - place->from) - 64, 0);
+    place->beam *= 4;
+    while (place != windows_.begin() && std::prev(place)->to > place->from) {
+      place->beam = std::max(place->beam, std::prev(place)->beam);
+      place->from = std::min(place->from, std::prev(place)->from);
+      place = windows_.erase(std::prev(place));
+    }
+    return *place;
+  }
 
   bool decided(Verdict::Kind kind) {
     verdict_.kind = kind;
@@ -124,6 +144,8 @@ class Search {
   Sweep<Machine, W> sweep_;
   bool losses_ = false;
   std::size_t beam_;
+  std::vector<Window> windows_;
+  bool first_ = true;
   std::int32_t until_ = INT32_MAX;  // events to look at: it is known that they cannot all be explained
   Verdict verdict_;
 };

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <tuple>
 #include <vector>
 
 namespace sweep {
@@ -80,9 +81,16 @@ struct Mask {
   }
 };
 
+// Events between which more configurations are kept.
+struct Window {
+  std::int32_t from, to;
+  std::size_t beam;
+};
+
 // How one run over the history is held in bounds.
 struct Bounds {
-  std::size_t beam = SIZE_MAX;  // configurations kept in a layer
+  std::size_t beam = SIZE_MAX;    // configurations kept in a layer
+  std::vector<Window> windows{};  // where it is more, in order
   // Events before this one at which whatever never returned may take effect any number of times after its call.
   // From here on it is counted, as if none of it had been used yet.
   std::int32_t plenty = 0;
@@ -127,15 +135,17 @@ class Sweep {
   }
 
   Outcome run(int initial, const Bounds& bounds) {
-    bounds_ = bounds;
     told_ = bounds.plenty == 0;
     outcome_ = {};
     reset(initial);
+    auto window = bounds.windows.begin();
     auto end = std::min<std::size_t>(problem_.events.size(), bounds.until);
     for (std::size_t at = 0; at < end; at++) {
       auto event = problem_.events[at];
       outcome_.event = static_cast<std::int32_t>(at);
       plenty_ = outcome_.event < bounds.plenty;
+      while (window != bounds.windows.end() && window->to <= outcome_.event) ++window;
+      beam_ = window != bounds.windows.end() && window->from <= outcome_.event ? window->beam : bounds.beam;
       if (event >= 0)
         call(event);
       else if (!returned(~event, static_cast<std::int32_t>(at)))
@@ -261,7 +271,7 @@ class Sweep {
     for (std::size_t at = 0; at < todo_.items.size(); at++) {
       if (todo_.dead[at]) continue;
       if ((++work_ & 4095) == 0 && stopped()) return false;
-      if (next_.items.size() >= bounds_.beam || todo_.items.size() / 16 > bounds_.beam) {
+      if (next_.items.size() >= beam_ || todo_.items.size() / 16 > beam_) {
         outcome_.pruned = true;
         break;
       }
@@ -430,17 +440,37 @@ class Sweep {
     for (std::size_t at = 0; at < next_.items.size(); at++)
       if (!next_.dead[at]) next_.items[kept++] = next_.items[at];
     next_.items.resize(kept);
-    if (kept <= bounds_.beam) return;
+    if (kept <= beam_) return;
     outcome_.pruned = true;
-    std::stable_sort(next_.items.begin(), next_.items.end(),
-                     [&](const Config& a, const Config& b) { return cost(a) < cost(b); });
-    next_.items.resize(bounds_.beam);
+    // The best of every state first, then the second best of every state: what is in another state differs most.
+    struct Ranked {
+      long rank, cost;
+      std::size_t at;
+    };
+    std::vector<Ranked> ranked;
+    for (std::size_t at = 0; at < kept; at++) ranked.push_back({next_.items[at].state, cost(next_.items[at]), at});
+    auto less = [](const Ranked& a, const Ranked& b) { return std::tie(a.rank, a.cost, a.at) < std::tie(b.rank, b.cost, b.at); };
+    std::sort(ranked.begin(), ranked.end(), less);
+    long state = -1, rank = 0;
+    for (auto& one : ranked) {
+      rank = one.rank == state ? rank + 1 : 0;
+      state = one.rank;
+      one.rank = rank;
+    }
+    std::sort(ranked.begin(), ranked.end(), less);
+    std::vector<Config> best;
+    for (std::size_t at = 0; at < beam_; at++) best.push_back(next_.items[ranked[at].at]);
+    next_.items.swap(best);
   }
 
+  // The last of a kind is dearer than one of many: what is still possible counts.
   long cost(const Config& config) const {
     long used = 0;
-    for (std::size_t kind = 0; kind < lost_.size(); kind++) used += used_[config.used + kind];
-    return used * 64 - (config.maybe | (config.done & observers_)).size();
+    for (auto kind : offered_) {
+      auto count = used_[config.used + kind];
+      for (std::uint32_t left = supply_[kind] - count; count--; left++) used += SCALE / (left + 1);
+    }
+    return used - (config.maybe | (config.done & observers_)).size() * SCALE / 64;
   }
 
   std::uint32_t node(std::uint32_t parent, Step step) {
@@ -489,12 +519,13 @@ class Sweep {
     }
   }
 
+  static constexpr long SCALE = 1 << 16;
   enum Tried : std::uint8_t { MAYBE = 1, FIRM = 2 };
 
   Machine& machine_;
   const Problem& problem_;
   const Stop& stop_;
-  Bounds bounds_;
+  std::size_t beam_ = SIZE_MAX;  // now
   bool plenty_ = false;  // now
   bool told_ = true;     // trails are kept
   Outcome outcome_;
