@@ -10,9 +10,12 @@ there is seldom a gap; where there is one, the beam grows until nothing is left 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dsm_jepsen.checkers.linearizability.sweep import NEVER, Bounds, End, Fact, Machine, Problem, Step, Sweep
+from dsm_jepsen.checkers.linearizability.sweep import NEVER, Bounds, End, Machine, Problem, Step, Sweep, Window
+from dsm_jepsen.checkers.models import Fact
 
+_NARROW = 8
 _WIDE = 4096
+_WINDOWS = 8
 
 
 @dataclass(slots=True)
@@ -36,40 +39,89 @@ class Found:
 
 def decide(machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> Found:
     """Search until it is decided whether a history can be explained, or told to stop."""
-    sweep = Sweep(machine, problem, stop)
-    losses = any(
-        returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
-        for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
-    )
-    found = Found(None, 0, (), (), 0)
-    until = NEVER
-    beam = 8 if losses else 64
-    while True:
-        outcome = sweep.run(initial, Bounds(beam, until=until))
+    search = Search(machine, problem, initial, stop)
+    while not search.advance():
+        pass
+    return search.found
+
+
+class Search:
+    """One history's search, a stage at a time."""
+
+    def __init__(self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> None:
+        self.found = Found(None, 0, (), (), 0)
+        self._machine = machine
+        self._problem = problem
+        self._initial = initial
+        self._sweep = Sweep(machine, problem, stop)
+        self._losses = any(
+            returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
+            for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
+        )
+        self._beam = _NARROW if self._losses else 8 * _NARROW
+        self._windows: list[Window] = []
+        self._until = NEVER  # events to look at: it is known that they cannot all be explained
+        self._first = True
+
+    def advance(self) -> bool:
+        """Take a stage; true if it decided, or the budget is at its end."""
+        found, initial = self.found, self._initial
+        outcome = self._sweep.run(initial, Bounds(self._beam, self._windows, until=self._until))
         found.widest = max(found.widest, outcome.widest)
-        if outcome.event >= found.event:
-            found.event, found.states = outcome.event, outcome.states
-            found.order = ordered(sweep.steps(), problem, machine, initial)
-        if outcome.end is End.EXPLAINED and until == NEVER:
-            found.valid = True
-            return found
-        if outcome.end is End.STUCK and (not outcome.pruned or outcome.event + 1 == until):
-            found.valid = False
-            return found
-        if outcome.end is End.STOPPED or (until != NEVER and beam > _WIDE):
-            if until != NEVER:  # shown by plenty, though an earlier return may be impossible already
-                found.valid, found.event = False, until - 1
-            return found
-        if losses and until == NEVER and beam == 8:
-            plenty = sweep.run(initial, Bounds(_WIDE, plenty=True))
-            if plenty.end is End.STOPPED:
-                return found
-            if plenty.end is End.STUCK and not plenty.pruned:
-                until = plenty.event + 1
-                if plenty.event == found.event:
-                    found.valid = False
-                    return found
-        beam *= 8
+        at = outcome.event
+        if at >= found.event:
+            found.event, found.states = at, outcome.states
+            found.order = ordered(self._sweep.steps(), self._problem, self._machine, initial)
+        if outcome.end is End.EXPLAINED and self._until == NEVER:
+            return self._decided(True)
+        if outcome.end is End.STUCK and (not outcome.pruned or at + 1 == self._until):
+            return self._decided(False)
+        window = self._widened(at)
+        if outcome.end is End.STOPPED or (self._until != NEVER and window.beam > _WIDE):
+            if self._until == NEVER:
+                return self._decided(None)
+            found.event = self._until - 1  # shown by plenty, though an earlier return may be impossible already
+            return self._decided(False)
+        if self._losses and self._until == NEVER:
+            return self._counted(window, at)
+        return False
+
+    def _counted(self, window: Window, at: int) -> bool:
+        """Look whether it is stuck for want of what the beam left out.
+
+        Losses are counted from a while back only: being stuck even so is a proof.
+        """
+        bounds = Bounds(8 * window.beam, plenty=window.first, until=at + 1)
+        if self._first:
+            bounds = Bounds(_WIDE, plenty=NEVER)
+            self._first = False
+        outcome = self._sweep.run(self._initial, bounds)
+        if outcome.end is End.STOPPED:
+            return self._decided(None)
+        if outcome.end is End.STUCK and not outcome.pruned:
+            self._until = outcome.event + 1
+        return self._until == self.found.event + 1 and self._decided(False)
+
+    def _widened(self, at: int) -> Window:
+        """Have more kept before an event where it got stuck: at first not long before, then ever more and longer."""
+        here = [window for window in self._windows if window.first <= at < window.end]
+        if not here and len(self._windows) == _WINDOWS:
+            self._windows.clear()
+            self._beam *= 8
+        first, end, beam = here[0] if here else (at, at + 1, self._beam)
+        first = max(at - 4 * (at - first) - 64, 0)
+        beam *= 4
+        others = [window for window in self._windows if window not in here]
+        for other in others:
+            if first < other.end <= end:
+                first, beam = min(first, other.first), max(beam, other.beam)
+        wider = Window(first, end, beam)
+        self._windows = sorted([other for other in others if not first <= other.first < end] + [wider])
+        return wider
+
+    def _decided(self, valid: bool | None) -> bool:  # noqa: FBT001
+        self.found.valid = valid
+        return True
 
 
 class _Place:

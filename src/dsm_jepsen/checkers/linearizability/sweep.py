@@ -32,22 +32,14 @@ without the rule.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, IntFlag
+from enum import Enum
+from itertools import accumulate
 from typing import Final, NamedTuple, Protocol
+
+from dsm_jepsen.checkers.models import Fact
 
 REJECTED: Final = -1
 NEVER: Final = 2**31 - 1
-
-
-class Fact(IntFlag):
-    """What is known of a symbol in every state."""
-
-    OBSERVES = 1
-    """Changes no state."""
-    TOTAL = 2
-    """Is possible in every state."""
-    RESETS = 4
-    """Is possible in every state, and all lead to the same one."""
 
 
 class Problem(NamedTuple):
@@ -81,17 +73,28 @@ class Step(NamedTuple):
     anywhere: bool
 
 
+class Window(NamedTuple):
+    """Events between which more configurations are kept."""
+
+    first: int
+    end: int
+    beam: int
+
+
 class Bounds(NamedTuple):
     """How one run is held in bounds.
 
     Attributes:
         beam: configurations kept in a layer.
-        plenty: whatever never returned may take effect any number of times after its call.
+        windows: where it is more, in order.
+        plenty: events before this one at which whatever never returned may take effect any number of times after
+            its call. From here on it is counted, as if none of it had been used yet.
         until: events looked at.
     """
 
     beam: int
-    plenty: bool = False
+    windows: Sequence[Window] = ()
+    plenty: int = 0
     until: int = NEVER
 
 
@@ -164,7 +167,8 @@ class Sweep:
 
     def run(self, initial: int, bounds: Bounds) -> Outcome:
         """Sweep from the initial state as far as the bounds allow."""
-        self._bounds = bounds
+        windows = list(reversed(bounds.windows))
+        self._told = not bounds.plenty
         self._slots: dict[int, int] = {}  # an open operation's bit: the operation
         self._order: list[int] = []  # bits of open operations that change something, first to return first
         self._bits: dict[int, int] = {}
@@ -178,6 +182,10 @@ class Sweep:
         for at in range(end):
             event = self._problem.events[at]
             outcome.event = at
+            self._plenty = at < bounds.plenty
+            while windows and windows[-1].end <= at:
+                windows.pop()
+            self._beam = windows[-1].beam if windows and windows[-1].first <= at else bounds.beam
             if event >= 0:
                 self._call(event)
             elif not self._returned(~event):
@@ -235,8 +243,7 @@ class Sweep:
             if self._work % 1024 == 0 and self._stop():
                 self._outcome.end = End.STOPPED
                 return False
-            beam = self._bounds.beam
-            if _size(self._next) >= beam or len(self._todo) > 16 * beam + 15:
+            if _size(self._next) >= self._beam or len(self._todo) > 16 * self._beam + 15:
                 self._outcome.pruned = True
                 break
             self._expand(one, bit)
@@ -308,12 +315,12 @@ class Sweep:
                 self._arrive(entered, bit)
         for kind in self._offered:
             symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
-            if symbol in tried or (count == len(calls) and not self._bounds.plenty):
+            if symbol in tried or (count == len(calls) and not self._plenty):
                 continue
             after = self._step(state, symbol)
             if after in (REJECTED, state):
                 continue
-            if self._bounds.plenty:
+            if self._plenty:
                 self._arrive(self._enter(after, symbol, done, maybe, used, None), bit)
             else:
                 more = (*used[:kind], count + 1, *used[kind + 1 :])
@@ -327,7 +334,7 @@ class Sweep:
         return _Configuration(state, done, maybe, used, trail)
 
     def _then(self, trail: _Trail, operation: int, *, anywhere: bool = False) -> _Trail:
-        return None if self._bounds.plenty else (trail, Step(operation, anywhere))
+        return (trail, Step(operation, anywhere)) if self._told else None
 
     def _add(self, layer: _Layer, one: _Configuration) -> bool:
         """Add a configuration unless it is dominated; leave out those that it dominates."""
@@ -347,18 +354,33 @@ class Sweep:
         return one.used is other.used or all(a <= b for a, b in zip(one.used, other.used, strict=True))
 
     def _sifted(self) -> _Layer:
-        """The next layer, without what is beyond the beam."""
-        if _size(self._next) <= self._bounds.beam:
+        """The next layer without what is beyond the beam.
+
+        The best of every state stay first, then the second best of every state: what is in another state
+        differs most.
+        """
+        if _size(self._next) <= self._beam:
             return self._next
         self._outcome.pruned = True
-        every = sorted((one for group in self._next.values() for one in group), key=self._cost)
+        costs = self._costs()
         layer: _Layer = {}
-        for one in every[: self._bounds.beam]:
-            layer.setdefault(one.state, []).append(one)
+        ranked = []
+        for state, group in self._next.items():
+            of = sorted((self._cost(one, costs), at) for at, one in enumerate(group))
+            ranked += [(rank, cost, state, at) for rank, (cost, at) in enumerate(of)]
+        for _, _, state, at in sorted(ranked)[: self._beam]:
+            layer.setdefault(state, []).append(self._next[state][at])
         return layer
 
-    def _cost(self, one: _Configuration) -> int:
-        return 64 * sum(one.used) - (one.maybe | one.done & self._observers).bit_count()
+    def _costs(self) -> list[list[float]]:
+        """By kind and number used: the last of a kind is dearer than one of many, what is still possible counts."""
+        return [
+            list(accumulate((1 / (len(calls) - used) for used in range(len(calls))), initial=0.0)) for calls in self._calls
+        ]
+
+    def _cost(self, one: _Configuration, costs: Sequence[Sequence[float]]) -> float:
+        used = sum(by_number[number] for by_number, number in zip(costs, one.used, strict=True))
+        return used - (one.maybe | one.done & self._observers).bit_count() / 64
 
 
 def _size(layer: _Layer) -> int:
