@@ -3,7 +3,7 @@
 ``probe`` goes the same way as a run, as far as it is known what a run could do, so that what it says is true.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from dsm_jepsen.scenarios._base import Scenario
 if TYPE_CHECKING:
     from dsm_jepsen.scenarios.runner import Options
 
+_OF_DISKS = {Capability.POWER, Capability.SPACE}
 _NO_IMAGE = "not tried before the image is there: dsm-jepsen cluster build"
 
 
@@ -62,7 +63,7 @@ def probe(options: "Options") -> Findings:
         if options.cluster == "docker":
             found = _probe_containers(options)
         else:
-            with open_cluster(options, Path(), _ignore) as cluster:
+            with open_cluster(options, Path(), _ignore, needs=frozenset(Capability)) as cluster:
                 found = _findings(cluster)
     except (RefusedError, ClusterError) as error:
         return Findings(unusable=str(error))
@@ -88,13 +89,16 @@ def check_clients(options: "Options") -> None:
 
 
 @contextmanager
-def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -> Iterator[Cluster]:
+def open_cluster(
+    options: "Options", folder: Path, say: Callable[[str], None], *, needs: Collection[Capability]
+) -> Iterator[Cluster]:
     """Make the cluster that was asked for, not yet started, and let go of it at the end.
 
     Args:
         options: which.
         folder: of the run: where logs go.
         say: is told what takes time.
+        needs: what will be done to it: members get disks of their own only if those will be harmed.
 
     Raises:
         RefusedError: it cannot be used here; the message says what to do.
@@ -110,6 +114,7 @@ def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -
             run_folder=folder,
             zookeeper_home=options.zookeeper_home,
             network=options.network,
+            own_disks=bool(_OF_DISKS & set(needs)),
             **_common(options),
         )
         check_clients(options)  # nodes are such, and run here

@@ -135,7 +135,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     system = scenario.system(options.variant)
     if system.program is None:  # its clients talk to the store themselves
         check_clients(options)
-    with open_cluster(options, folder, phase) as cluster:
+    with open_cluster(options, folder, phase, needs=scenario.needs()) as cluster:
         refuse_impossible(scenario, cluster)
         try:
             make_folder(folder)

@@ -14,6 +14,10 @@ from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError,
 
 Place = tuple[str, Role]
 
+_NO_DISKS = dict.fromkeys(
+    (Capability.POWER, Capability.SPACE), "the members lie on the hosts' own disks, which others use, too"
+)
+
 
 class HostsControl:
     """Reaches the hosts through their outposts; every verb that fails names the host and what it said.
@@ -40,7 +44,7 @@ class HostsControl:
         self._outposts = outposts
         self._members = members
         self._immune = immune
-        self._reasons: Mapping[Capability, str] = {}
+        self._reasons: Mapping[Capability, str] = _NO_DISKS
         self._still: dict[Place, ProcessState] = {}
         self._undone: dict[str, str] = {}
         self.verbs = 0
@@ -61,7 +65,7 @@ class HostsControl:
 
     def cannot(self, reasons: Mapping[Capability, str]) -> None:
         """Take note of what the hosts cannot do."""
-        self._reasons = dict(reasons)
+        self._reasons = {**_NO_DISKS, **reasons}
 
     def undone(self, node: str, since: str) -> None:
         """Take note that a host undid faults by itself: whatever is done from now on fails."""
@@ -162,6 +166,25 @@ class HostsControl:
             RefusedError: the member runs, or was never damaged.
         """
         await self._disk(node, "repair", step="repairing the log")
+
+    async def cut_power(self, node: str) -> str:
+        """Refuse; so do ``fill_disk`` and ``free_disk``.
+
+        Raises:
+            RefusedError: always.
+        """
+        self._check(Capability.POWER)
+        raise NotImplementedError
+
+    async def fill_disk(self, node: str) -> int:
+        """Refuse."""
+        self._check(Capability.SPACE)
+        raise NotImplementedError
+
+    async def free_disk(self, node: str) -> int:
+        """Refuse."""
+        self._check(Capability.SPACE)
+        raise NotImplementedError
 
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""

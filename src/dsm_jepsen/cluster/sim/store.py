@@ -14,6 +14,8 @@ It knows everything and decides, by draws, whatever those promises leave open. T
    is answered when its own member has applied it.
 6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
 7. *Leaders.* One that lost its majority is replaced in time.
+8. *Disks.* A member has synced what it tells others and what it applies, so a power cut takes no more from
+   it than a kill. One whose disk is full ends at the next entry that it should write.
 
 Leaders, sessions and watches have their axioms beside them; what kinds of stores promise differently is in
 ``promises.py``.
@@ -206,7 +208,9 @@ class SimStore:
         commit = self.log.append(writes)
         if commit.position > before:
             for member in self.members.values():
-                if member.follows:
+                if member.follows and member.full:
+                    self.loop.after(0, self.loop.harness, self.kill, member.host)
+                elif member.follows:
                     member.expect(self._council.apply_us(member), commit.position)
             self.feeds.notice(writes, commit.position, quiet=quiet)
         return commit
@@ -264,6 +268,10 @@ class SimStore:
         member.process.kill()
         self._disconnect(member)
         self.review()
+
+    def cut_power(self, host: str) -> None:
+        """End a member, and take from its disk what it had not synced (axiom 8: nothing that matters)."""
+        self.kill(host)
 
     def restart(self, host: str) -> None:
         """Start a dead member again; it knows what it had applied."""
