@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.scenarios import find_scenario, scenarios, simulate
+from dsm_jepsen.scenarios.runner import OF_EVERY_RUN
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +47,8 @@ TABLE = [
     ("instances-end", "queue-poison", {}, {"variant": "lost-dead-letter"}),
     ("joins-once", "queue-fork-join", {}, {"variant": "counts-branches-first"}),
     ("effects-once", "queue-workers-killed", {}, {"variant": "keyless-effects"}),
+    ("members-agree", "queue-fork-join", {}, {"lie": "skipped-commits"}),
+    ("members-agree", "kill-during-commit", {}, {"lie": "skipped-commits"}),
 ]
 
 COUNTING = {"stats", "adequacy", "commits-hit", "lost-sessions"}
@@ -72,7 +75,7 @@ def test_a_checker_finds_a_flaw_and_its_seed_finds_it_again(
 
 
 def test_every_checker_of_every_scenario_stands_in_the_table() -> None:
-    used = {
+    used = OF_EVERY_RUN.keys() | {
         name for scenario in scenarios().values() for name in scenario.workload(scenario.choose({})).checkers
     }
     assert used - COUNTING == {row[0] for row in TABLE}

@@ -29,6 +29,8 @@ from dsm_jepsen.checkers.linearizable import linearizable as linearizable
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races
 from dsm_jepsen.checkers.lost_sessions import lost_sessions as lost_sessions
 from dsm_jepsen.checkers.majority_available import majority_available as majority_available
+from dsm_jepsen.checkers.members_agree import COMPARISON as COMPARISON
+from dsm_jepsen.checkers.members_agree import members_agree as members_agree
 from dsm_jepsen.checkers.minority_refuses import minority_refuses as minority_refuses
 from dsm_jepsen.checkers.models import REJECT as REJECT
 from dsm_jepsen.checkers.models import UNKNOWN as UNKNOWN

@@ -26,6 +26,7 @@ from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
 from dsm_jepsen.cluster.hosts.outpost import SILENCE_S, Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
 from dsm_jepsen.cluster.local import clocks
+from dsm_jepsen.cluster.members.etcd import why_unsound
 from dsm_jepsen.cluster.skew import IMMUNE
 from dsm_jepsen.env import Capability, Control, ProcessState, Program, RefusedError, Role, Store
 from dsm_jepsen.env.real import HttpNetwork
@@ -129,8 +130,11 @@ class HostsCluster(RealCluster):
     def versions(self) -> Mapping[str, str]:
         """What runs (the store's version is known after ``prepare``), the hosts, and how links are cut."""
         found = sorted({found.version for found in self._found.values()})
+        etcds = found if self._store.name == "etcd" else []
+        warnings = [warning for version in etcds if (warning := why_unsound(version))]
         return {
             **({self._store.name: ", ".join(found)} if found else {}),
+            **({"etcd-warning": "; ".join(warnings)} if warnings else {}),
             **self._fleet.versions(),
             "network": self._links.about,
         }

@@ -3,10 +3,12 @@
 Each is the honest store with one method of a few lines replaced.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from dsm_jepsen.cluster.sim.members import Request
+from dsm_jepsen.cluster.sim.process import State
 from dsm_jepsen.cluster.sim.store import SimStore
 from dsm_jepsen.env import Change, Commit, Write
 
@@ -40,6 +42,19 @@ class _WatchGaps(SimStore):
         return [_ for _ in changes if not self.rng.chance(GAP_PER_MILLE, purpose="lie/watch-gaps")]
 
 
+class _SkippedCommits(SimStore):
+    _skipped: Mapping[str, int] = MappingProxyType({})  # member to the position it left out last
+
+    def restart(self, host: str) -> None:
+        if self.members[host].process.state is State.DEAD:
+            self._skipped = {**self._skipped, host: self.members[host].applied(self.loop.now_us)}
+        super().restart(host)
+
+    def own_knowledge(self, request: Request) -> Any:
+        with self.log.without(self._skipped.get(request.member.host, 0)):
+            return super().own_knowledge(request)
+
+
 class Lie(NamedTuple):
     """What a lying store does, in one sentence, and the store that does it."""
 
@@ -51,5 +66,8 @@ LIES: dict[str, Lie] = {
     "stale-reads": Lie("Linearizable reads are answered from the member's own prefix.", _StaleReads),
     "lost-commits": Lie("Now and then a write is acknowledged but never done.", _LostCommits),
     "early-expiry": Lie("Now and then a session expires after a fifth of its ttl.", _EarlyExpiry),
+    "skipped-commits": Lie(
+        "A member that was killed leaves out the last commit it had applied, for good.", _SkippedCommits
+    ),
     "watch-gaps": Lie("Now and then a watch leaves out a change.", _WatchGaps),
 }

@@ -141,12 +141,17 @@ class SimStore:
         if not member.serves:
             member.knocking.append(request)
         elif request.read is not None and not self.needs_leader(request):
-            self._answer(request, request.read(member.applied(self.loop.now_us)))
+            self._answer(request, self.own_knowledge(request))
         elif leader is member:
             self._propose(request, leader)
         elif leader is not None:
             delay_us = self.links.delay_us(member.name, leader.name)
             self.loop.after(delay_us, self.loop.harness, self._propose, request, leader)
+
+    def own_knowledge(self, request: Request) -> Any:
+        """What a member answers by itself (its prefix of the log, whole)."""
+        assert request.read is not None, "a write is no question"
+        return request.read(request.member.applied(self.loop.now_us))
 
     def _propose(self, request: Request, leader: Member) -> None:
         if leader is not self._council.leader or leader.process.state is State.DEAD:
