@@ -13,9 +13,9 @@ RUN = ["run", "stop-start", "--cluster", "ssh"]
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Path:
-    """Three machines where nobody listens."""
+    """Five machines where nobody listens."""
     path = tmp_path / "hosts.txt"
-    path.write_text("127.0.0.1:1\n127.0.0.2:1\n127.0.0.3:1\n")
+    path.write_text("".join(f"127.0.0.{number}:1\n" for number in range(1, 6)))
     return path
 
 
@@ -39,6 +39,12 @@ def test_there_must_be_such_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "none: No such file or directory; expected a line for each host" in words
 
 
+def test_there_must_be_as_many_as_scenarios_need(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    three = tmp_path / "hosts.txt"
+    three.write_text("10.0.0.1\n10.0.0.2\n10.0.0.3\n")
+    assert "has 3 machines, and scenarios are made for 5" in said([*RUN, "--nodes-file", str(three)], capsys)
+
+
 def test_machines_that_cannot_be_reached_are_told_of_at_once_and_no_folder_is_made(
     hosts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -47,8 +53,8 @@ def test_machines_that_cannot_be_reached_are_told_of_at_once_and_no_folder_is_ma
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "_RETRY_S", 0.001)
         words = said([*RUN, "--nodes-file", str(hosts), "--out", str(tmp_path / "store")], capsys)
-    assert "3 of 3 hosts cannot be used: n1: connecting to 127.0.0.1:1 failed: " in words
-    assert "n3: connecting to 127.0.0.3:1 failed: 127.0.0.3:1 refuses connections" in words
+    assert "5 of 5 hosts cannot be used: n1: connecting to 127.0.0.1:1 failed: " in words
+    assert "n5: connecting to 127.0.0.5:1 failed: 127.0.0.5:1 refuses connections" in words
     assert not (tmp_path / "store").exists()
 
 

@@ -6,7 +6,8 @@
 # The folder in which this lies is the run's on this host. Of each daemon NAME it holds NAME.command (which a
 # shell reads, and becomes the program), NAME.log, and NAME.pid: its number and the moment of its birth, since a
 # number that was given to somebody else in the meantime must be left alone. Daemons have a session of their own
-# and hold none of their starter's channels. The harness writes into "heard" every few seconds.
+# and hold none of their starter's channels. Every few seconds the harness has "heard" written: a word that is
+# new each time, and the host's uptime in seconds, since clocks may be set. The first word is "begun".
 
 set -u
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -179,8 +180,14 @@ watch() { # the dead man's watch: undoes faults when nothing was heard for a whi
     done
 }
 
+uptime_s() { # finds for how long the host has been up
+    read -r up _ </proc/uptime
+    now_s=${up%.*}
+}
+
 beat() { # WORD: hears from the harness; tells it what the daemons do, and whether faults were undone
-    [ -d "$here" ] && echo "$1" >"$here/heard"
+    uptime_s
+    [ -d "$here" ] && echo "$1 $now_s" >"$here/heard"
     [ -e "$here/undone" ] && echo undone since "$(cat "$here/undone")"
     state store node
 }
@@ -193,16 +200,27 @@ state() { # NAME...
 }
 
 others() { # removes what runs left that were killed; tells of those that live
+    uptime_s
     for heard in "$here"/../../*/*/heard; do
         folder=$(cd "$(dirname "$heard")" 2>/dev/null && pwd) || continue
         [ "$(dirname "$folder")" = "$(dirname "$here")" ] && continue
-        age_s=$(($(date +%s) - $(stat -c %Y "$heard" 2>/dev/null || echo 0)))
-        if [ "$age_s" -le "$silence_s" ]; then
+        word= heard_s=
+        read -r word heard_s 2>/dev/null <"$heard"
+        case $heard_s in '' | *[!0-9]*) heard_s=$((now_s + 1)) ;; esac
+        age_s=$((now_s - heard_s)) # below 0: the host was started anew since
+        patience_s=$silence_s
+        # Nobody beats while other hosts are still made ready.
+        [ "$word" = begun ] && patience_s=$((silence_s * 8))
+        if [ "$age_s" -ge 0 ] && [ "$age_s" -le "$patience_s" ]; then
             echo "alive $(basename "$(dirname "$folder")") $age_s"
-        else
+        elif [ -e "$folder/on_host.sh" ]; then
             sh "$folder/on_host.sh" remove && echo "removed $(basename "$(dirname "$folder")")"
+        else
+            rm -rf "$folder" && echo "removed $(basename "$(dirname "$folder")")"
+            rmdir "$(dirname "$folder")" 2>/dev/null
         fi
     done
+    return 0
 }
 
 finish() { # ends all daemons, the programs first and gently; undoes all faults

@@ -52,6 +52,7 @@ class Outpost:
             RefusedError: a run that lives is on the host.
         """
         self._made = True
+        await self.sh("making the run's folder", begin(self.folder))
         settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\n"
         await self.host.put(f"{self.folder}/settings", settings.encode())
         for file in (_HERE / "on_host.sh", _HERE / "delayer.py", Path(damage.__file__), SOURCE):
@@ -188,6 +189,12 @@ class Outpost:
             f"tar -czf {shlex.quote(pack)} {shlex.join(names)}",
         )
         return await self.host.get(pack)
+
+
+def begin(folder: str) -> str:
+    """The script that makes a run's folder; from the first moment on it tells other runs how old it is."""
+    path = shlex.quote(folder)
+    return f'mkdir -p {path} && read -r up _ </proc/uptime && echo "begun ${{up%.*}}" >{path}/heard'
 
 
 def _unpack(packed: bytes, into: Path, names: Mapping[str, str]) -> None:
