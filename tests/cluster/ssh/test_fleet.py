@@ -176,11 +176,10 @@ async def test_python_packages_are_fetched_here_and_brought_once_for_machines_of
         (target / "no_such_module.py").write_text("")
 
     monkeypatch.setattr(requirements, "fetch_wheels", fetch)
-    monkeypatch.setattr(requirements, "LIBRARIES", f"{tmp_path}/libraries-")
-    monkeypatch.setattr(
-        requirements, "_LOOK", requirements._LOOK.replace(LIBRARIES, f"{tmp_path}/libraries-")
-    )
-    monkeypatch.setattr("dsm_jepsen.cluster.ssh.fleet.LIBRARIES", f"{tmp_path}/libraries-")
+    folder = f"{tmp_path}/libraries-"
+    monkeypatch.setattr(requirements, "_LOOK", requirements._LOOK.replace(LIBRARIES, folder))
+    for module in ("requirements", "fleet"):
+        monkeypatch.setattr(f"dsm_jepsen.cluster.ssh.{module}.LIBRARIES", folder)
     lines: list[str] = []
     fleet = new_fleet({"n1": sshds["n1"].target}, install=True, say=lines.append)
     fleet._requirements._pins = ["no-such-module==1.0"]
