@@ -106,18 +106,18 @@ def _compare(rounds: Sequence[Mapping[str, Data]]) -> dict[str, Any]:
         if (keys := [key for key, entry in steady[there].items() if between[here].get(key) != entry])
     }
     if not conflicts:
-        keys = len(set().union(*steady.values()))
-        return _told(rounds, keys=keys, unknown=None if keys else "no key kept its value long enough")
+        seen = len(set().union(*steady.values()))
+        return _told(rounds, keys=seen, unknown=None if seen else "no key kept its value long enough")
     # Whoever is at odds with the fewest stands for the others: who differs is told, not who is right.
     judge = min(between, key=lambda node: sum(node in pair for pair in conflicts))
     differs = {}
     for node in between:
-        if keys := sorted({*conflicts.get((node, judge), ()), *conflicts.get((judge, node), ())}):
+        if odd := sorted({*conflicts.get((node, judge), ()), *conflicts.get((judge, node), ())}):
             shown = [
                 [key, _words(between[node].get(key)), _words(between[judge].get(key))]
-                for key in keys[:_SHOWN_MAX]
+                for key in odd[:_SHOWN_MAX]
             ]
-            differs[node] = {"from": judge, "keys": len(keys), "shown": shown}
+            differs[node] = {"from": judge, "keys": len(odd), "shown": shown}
     return _told(rounds, keys=len(steady[judge]), differs=differs)
 
 
