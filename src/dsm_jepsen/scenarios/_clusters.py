@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dsm_jepsen.scenarios.runner import Options
 
 _OF_DISKS = {Capability.POWER, Capability.SPACE}
+_SURE = {Capability.KILL, Capability.PAUSE}
+"""What containers can do in any case."""
+_ONE = ("n1",)
 _NO_IMAGE = "not tried before the image is there: dsm-jepsen cluster build"
 
 
@@ -63,7 +66,8 @@ def probe(options: "Options") -> Findings:
         if options.cluster == "docker":
             found = _probe_containers(options)
         else:
-            with open_cluster(options, Path(), _ignore, needs=frozenset(Capability)) as cluster:
+            everything = frozenset(Capability)
+            with open_cluster(options, Path(), _ignore, needs=everything, fits=_ignore) as cluster:
                 found = _findings(cluster)
     except (RefusedError, ClusterError) as error:
         return Findings(unusable=str(error))
@@ -90,7 +94,12 @@ def check_clients(options: "Options") -> None:
 
 @contextmanager
 def open_cluster(
-    options: "Options", folder: Path, say: Callable[[str], None], *, needs: Collection[Capability]
+    options: "Options",
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    needs: Collection[Capability],
+    fits: Callable[[Cluster], None],
 ) -> Iterator[Cluster]:
     """Make the cluster that was asked for, not yet started, and let go of it at the end.
 
@@ -99,9 +108,11 @@ def open_cluster(
         folder: of the run: where logs go.
         say: is told what takes time.
         needs: what will be done to it: members get disks of their own only if those will be harmed.
+        fits: raises RefusedError at a cluster that cannot do it, as far as is known when it is called: of
+            hosts before any is reached or made, and of containers when there is one of them.
 
     Raises:
-        RefusedError: it cannot be used here; the message says what to do.
+        RefusedError: it cannot be used here, or does not fit; the message says what to do.
         ClusterError: it should have worked and did not.
     """
     if options.cluster == "simulated":
@@ -120,20 +131,27 @@ def open_cluster(
         check_clients(options)  # nodes are such, and run here
         yield made
     elif options.cluster == "docker":
-        from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - an extra
+        from dsm_jepsen.cluster.docker.fleet import DockerFleet  # noqa: PLC0415 - an extra
 
-        with _hosts(options, folder, DockerFleet(image=ready_image(say))) as containers:
+        if not _SURE.issuperset(needs):
+            with _hosts(options, folder, DockerFleet(nodes=_ONE, say=say), fits, nodes=_ONE) as container:
+                fits(container)
+        with _hosts(options, folder, DockerFleet(say=say), fits) as containers:
             yield containers
     else:
         assert options.machines is not None
         fleet, nodes, command = options.machines.fleet(store=options.store, etcd_client=options.etcd_client)
-        with _hosts(options, folder, fleet, nodes=nodes, command=command) as machines:
+        with _hosts(options, folder, fleet, fits, nodes=nodes, command=command) as machines:
             yield machines
 
 
 @contextmanager
-def _hosts(options: "Options", folder: Path, fleet: Fleet, **of_fleet: Any) -> Iterator[HostsCluster]:
-    with prepared(HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options))) as cluster:
+def _hosts(
+    options: "Options", folder: Path, fleet: Fleet, fits: Callable[[Cluster], None], **of_fleet: Any
+) -> Iterator[HostsCluster]:
+    cluster = HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options))
+    fits(cluster)
+    with prepared(cluster):
         yield cluster
 
 
@@ -156,10 +174,9 @@ def _probe_containers(options: "Options") -> Findings:
         engine = {"docker": str(client.version()["Version"])}
         image = find_image(client)
     if image is None:
-        unsure = frozenset(Capability) - {Capability.KILL, Capability.PAUSE}
+        unsure = frozenset(Capability) - _SURE
         return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine, tried=False)
-    one = ("n1",)
-    with _hosts(options, Path(), DockerFleet(image=image, nodes=one), nodes=one) as container:
+    with _hosts(options, Path(), DockerFleet(image=image, nodes=_ONE), _ignore, nodes=_ONE) as container:
         return _findings(container)
 
 
@@ -167,5 +184,5 @@ def _findings(cluster: Cluster) -> Findings:
     return Findings(reasons=dict(cluster.control.reasons()), versions=dict(cluster.versions()))
 
 
-def _ignore(_: str) -> None:
+def _ignore(_: object) -> None:
     pass

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from dsm_jepsen import __version__
@@ -138,7 +139,8 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     system = scenario.system(options.variant)
     if system.program is None:  # its clients talk to the store themselves
         check_clients(options)
-    with open_cluster(options, folder, phase, needs=scenario.needs()) as cluster:
+    fits = partial(refuse_impossible, scenario)
+    with open_cluster(options, folder, phase, needs=scenario.needs(), fits=fits) as cluster:
         refuse_impossible(scenario, cluster)
         try:
             make_folder(folder)

@@ -68,19 +68,26 @@ class DockerFleet:
     """Containers as hosts.
 
     Args:
-        image: what they start from.
+        image: what they start from; ``None``: that of this version of the package, built if it is missing.
         nodes: their names.
         log: takes a line about each killed run whose remains were removed.
+        say: is told the steps of a build, as lines.
     """
 
     name = "docker"
 
     def __init__(
-        self, *, image: Image, nodes: Sequence[str] = NODES, log: Callable[[str], None] = _log.warning
+        self,
+        *,
+        image: Image | None = None,
+        nodes: Sequence[str] = NODES,
+        log: Callable[[str], None] = _log.warning,
+        say: Callable[[str], None] = _log.info,
     ) -> None:
         self._image = image
         self._nodes = tuple(nodes)
         self._log = log
+        self._say = say
         self._run: str | None = None
         self._engine = ""
         self._client: docker.DockerClient | None = None
@@ -91,13 +98,15 @@ class DockerFleet:
         """Make the containers; what killed runs left is removed first.
 
         Raises:
-            RefusedError: there is no engine that can be used.
+            RefusedError: there is no engine that can be used, or it cannot build the image.
             ClusterError: the engine could not; what was made is removed by ``close``.
         """
         self._run = run
+        if self._image is None:
+            self._image = await asyncio.to_thread(ready_image, self._say)
         self._client = connect()
         self._threads = ThreadPoolExecutor(_COMMANDS_MAX, thread_name_prefix="docker")
-        self._making = self._threads.submit(self._make, run, self._client, self._threads)
+        self._making = self._threads.submit(self._make, run, self._image, self._client, self._threads)
         with speaking("make the containers"):
             return await asyncio.wrap_future(self._making)
 
@@ -124,19 +133,19 @@ class DockerFleet:
             client.close()
 
     def versions(self) -> Mapping[str, str]:
-        """The engine, once it was reached, and the image."""
+        """The engine and the image, once they were found."""
         return {
             **({"docker": self._engine} if self._engine else {}),
-            "image": f"{self._image.tag} ({self._image.id})",
+            **({"image": f"{self._image.tag} ({self._image.id})"} if self._image else {}),
         }
 
     def _make(
-        self, run: str, client: "docker.DockerClient", threads: ThreadPoolExecutor
+        self, run: str, image: Image, client: "docker.DockerClient", threads: ThreadPoolExecutor
     ) -> Mapping[str, DockerHost]:
         clean_leftovers(client, self._log)
         self._engine = str(client.version()["Version"])
         containers = make_containers(
-            client, name=f"dsm-jepsen-{run}", nodes=self._nodes, image=self._image, labels=labels(run)
+            client, name=f"dsm-jepsen-{run}", nodes=self._nodes, image=image, labels=labels(run)
         )
         return {
             node: DockerHost(
