@@ -13,6 +13,7 @@ from dsm_jepsen.checkers._queue_readings import Chart as Chart
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
 from dsm_jepsen.checkers.agreement import agreement as agreement
 from dsm_jepsen.checkers.availability import availability as availability
+from dsm_jepsen.checkers.come_back import come_back as come_back
 from dsm_jepsen.checkers.commits_hit import commits_hit as commits_hit
 from dsm_jepsen.checkers.convergence import convergence as convergence
 from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal

@@ -23,7 +23,12 @@ READY_WITHIN_S = 30.0
 """How long the nodes may take to become ready."""
 
 
-_IN_WORDS = {Capability.CLOCK: "skew clocks", Capability.DISK: "spoil disks"}
+_IN_WORDS = {
+    Capability.CLOCK: "skew clocks",
+    Capability.DISK: "spoil disks",
+    Capability.POWER: "cut the power of members",
+    Capability.SPACE: "fill disks",
+}
 """What cannot be done, where a capability's name is no verb."""
 
 

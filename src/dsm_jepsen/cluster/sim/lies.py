@@ -16,6 +16,7 @@ LOST_PER_MILLE = 50
 EARLY_PER_MILLE = 100
 EARLY_DIVISOR = 5
 GAP_PER_MILLE = 100
+SYNC_EVERY_US = 1_000_000
 
 
 class _StaleReads(SimStore):
@@ -55,6 +56,28 @@ class _SkippedCommits(SimStore):
             return super().own_knowledge(request)
 
 
+class _UnsyncedWrites(SimStore):
+    _synced = _sync_due_us = 0
+    _dark: frozenset[str] = frozenset()
+
+    def append(self, writes: Sequence[Write]) -> Commit:
+        if self.loop.now_us >= self._sync_due_us:
+            self._synced, self._sync_due_us = self.log.position, self.loop.now_us + SYNC_EVERY_US
+        return super().append(writes)
+
+    def cut_power(self, host: str) -> None:
+        super().cut_power(host)
+        self._dark |= {host}
+        if 2 * len(self._dark) > len(self.members):
+            self.log.forget(self._synced)
+            for member in self.members.values():
+                member.forget(self._synced)
+
+    def restart(self, host: str) -> None:
+        super().restart(host)
+        self._dark -= {host}
+
+
 class Lie(NamedTuple):
     """What a lying store does, in one sentence, and the store that does it."""
 
@@ -68,6 +91,9 @@ LIES: dict[str, Lie] = {
     "early-expiry": Lie("Now and then a session expires after a fifth of its ttl.", _EarlyExpiry),
     "skipped-commits": Lie(
         "A member that was killed leaves out the last commit it had applied, for good.", _SkippedCommits
+    ),
+    "unsynced-writes": Lie(
+        "Writes are acknowledged before they are synced, which is done each second.", _UnsyncedWrites
     ),
     "watch-gaps": Lie("Now and then a watch leaves out a change.", _WatchGaps),
 }

@@ -79,6 +79,12 @@ class Log:
         finally:
             self._versions.update(touched)
 
+    def forget(self, position: int) -> None:
+        """Lose all entries after this one."""
+        for versions in self._versions.values():
+            del versions[bisect_right(versions, position, key=_position) :]
+        self.position = min(self.position, position)
+
     def _next_version(self, key: str, position: int) -> int:
         if not self._numbered or PLAIN in key:
             return position

@@ -95,6 +95,11 @@ class Member:
             return now_us
         return next((when_us for when_us, coming in self._coming if coming >= position), None)
 
+    def forget(self, position: int) -> None:
+        """Know nothing of the log after a position."""
+        self._applied = min(self._applied, position)
+        self._coming = deque(coming for coming in self._coming if coming[1] <= position)
+
     def lose_leader(self, now_us: int) -> None:
         """Apply nothing further until it follows again."""
         self.applied(now_us)
