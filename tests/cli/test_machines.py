@@ -58,6 +58,17 @@ def test_machines_that_cannot_be_reached_are_told_of_at_once_and_no_folder_is_ma
     assert not (tmp_path / "store").exists()
 
 
+def test_who_is_refused_hears_how_to_ask_the_doctor_about_these_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "hosts.txt"
+    path.write_text("ssh admin@10.0.0.1\n")
+    words = said([*RUN, "--nodes-file", str(path), "--username", "admin", "--insecure-host-keys"], capsys)
+    assert f"{path}, line 1: 'admin@10.0.0.1' after the host; expected [user@]host[:port]" in words
+    ask = f"`dsm-jepsen doctor --nodes-file {path} --username admin --insecure-host-keys`"
+    assert f"{ask} shows what can run there" in words
+
+
 def test_the_password_is_shown_nowhere() -> None:
     from dsm_jepsen.scenarios import Machines
 

@@ -171,7 +171,9 @@ def test_a_run_that_cannot_be_had_is_refused_before_anything_starts(  # noqa: PL
     assert code == 254
     for one in words:
         assert one in said
-    assert "`dsm-jepsen doctor` shows what can run here" in said
+    of_machines = " --nodes-file hosts.txt" if "--nodes-file" in arguments else ""
+    assert f"`dsm-jepsen doctor{of_machines}" in said
+    assert "` shows what can run" in said
     assert "Traceback" not in said
     assert not (tmp_path / "store").exists()
 
