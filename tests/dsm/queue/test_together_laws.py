@@ -84,7 +84,7 @@ async def play(acts: Sequence[tuple[str, object]]) -> None:
 
 
 def judge(number: int, task: "asyncio.Task[Commit | None]", sent: Sequence[Sent]) -> None:
-    """A transaction's answer is that of a request it was in; what was certainly not done, of one of its own."""
+    """An answer is that of a request it was in; that nothing was done, of one that held nothing else."""
     error = task.exception()
     alone = {one.came for one in sent if len(one.writes) == 1}
     if isinstance(error, DefiniteError):

@@ -4,9 +4,9 @@ What a busy worker does to eight instances at once costs one request, and a lone
 All of a request is done or nothing, so each is told no more than it asked: if the request is refused, or was
 certainly not done, each is sent alone and gets its own answer. If its fate is unknown, so is that of each.
 
-Whoever sends, sends his own wish, with others or alone. So whoever is told that nothing was done was told so of
-a request that held his wish and no other. This does not rest on the order in which a lock is given: while one
-that waits is being cancelled, who comes later may overtake it.
+Whoever sends, sends his own wish, with others or alone. So whoever is told that nothing was done was told so
+of a request that held his wish and no other. This does not rest on the order in which a lock is given: while
+one that waits is being cancelled, who comes later may overtake it.
 """
 
 import asyncio
