@@ -51,7 +51,7 @@ TABLE = [
     ("members-agree", "kill-during-commit", {}, {"lie": "skipped-commits"}),
 ]
 
-COUNTING = {"stats", "adequacy", "commits-hit", "lost-sessions"}
+COUNTING = {"stats", "adequacy", "commits-hit", "lost-claims", "lost-sessions"}
 """These count: what they call wrong is a run that says too little, not a flaw of the system."""
 
 

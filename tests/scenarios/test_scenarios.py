@@ -91,6 +91,13 @@ def test_a_run_whose_kills_hit_no_commit_is_unknown(name: str) -> None:
     assert (verdict.valid, verdict.details["hits"]) == (None, 0)
 
 
+def test_a_pause_that_no_lease_runs_out_in_is_told_and_is_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsm_jepsen.scenarios.queue_paused_holder._PAUSE_S", 5)
+    result = simulate(find_scenario("queue-paused-holder"), seed=1)
+    assert (result.valid, result.verdicts["lost-claims"].valid) == (None, None)
+    assert "claims held, 0 taken over" in result.verdicts["lost-claims"].because
+
+
 def test_mixed_faults_brings_every_kind_over_a_few_seeds() -> None:
     scenario = find_scenario("mixed-faults")
     acted = {

@@ -27,6 +27,7 @@ from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_tra
 from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
+from dsm_jepsen.checkers.lost_claims import lost_claims as lost_claims
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races
 from dsm_jepsen.checkers.lost_sessions import lost_sessions as lost_sessions
 from dsm_jepsen.checkers.majority_available import majority_available as majority_available

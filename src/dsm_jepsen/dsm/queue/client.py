@@ -7,6 +7,7 @@
 | ``cancel`` | ``{"id": "i007"}`` | ``{"id", "status", "ending"}``: what it has become |
 | ``redrive`` | ``{"id": "p001"}`` | ``{"id", "status", "ending"}`` |
 | ``look`` | ``{"id": "i007"}`` | ``{"id", "records": [RECORD of it and its branches]}``, maybe none |
+| ``look`` | none | ``{"records": [RECORD of all that go on or are dead]}`` |
 | ``quiet`` | none | ``{"dead": [ids]}``: nothing else goes on; ``busy`` while something does |
 | ``records`` | none | ``{"records": [RECORD of all instances and branches], "dead": [ids]}`` |
 | ``effects`` | none | ``{"taken": [EFFECT], "disputed": [EFFECT], "waiting": [EFFECT]}`` |
@@ -101,6 +102,8 @@ class QueueClient:
                 return _brief(await self._queue.cancel(value["id"]))
             case "redrive":
                 return _brief(await self._queue.redrive(value["id"]))
+            case "look" if value is None:
+                return {"records": [plain(record) async for record in self._queue.instances("live")]}
             case "look":
                 return {"id": value["id"], "records": await self._look(value["id"])}
             case "quiet":
