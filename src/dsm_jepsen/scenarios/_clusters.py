@@ -125,42 +125,49 @@ def open_cluster(
             run_folder=folder,
             zookeeper_home=options.zookeeper_home,
             network=options.network,
-            own_disks=bool(_OF_DISKS & set(needs)),
-            **_common(options),
+            **_common(options, needs),
         )
         check_clients(options)  # nodes are such, and run here
         yield made
     elif options.cluster == "docker":
         from dsm_jepsen.cluster.docker.fleet import DockerFleet  # noqa: PLC0415 - an extra
 
+        disks = not _OF_DISKS.isdisjoint(needs)
         if not _SURE.issuperset(needs):
-            with _hosts(options, folder, DockerFleet(nodes=_ONE, say=say), fits, nodes=_ONE) as container:
+            one = DockerFleet(nodes=_ONE, disks=disks, say=say)
+            with _hosts(options, folder, one, needs, fits, nodes=_ONE) as container:
                 fits(container)
-        with _hosts(options, folder, DockerFleet(say=say), fits) as containers:
+        with _hosts(options, folder, DockerFleet(disks=disks, say=say), needs, fits) as containers:
             yield containers
     else:
         assert options.machines is not None
         fleet, nodes, command = options.machines.fleet(store=options.store, etcd_client=options.etcd_client)
-        with _hosts(options, folder, fleet, fits, nodes=nodes, command=command) as machines:
+        with _hosts(options, folder, fleet, needs, fits, nodes=nodes, command=command) as machines:
             yield machines
 
 
 @contextmanager
 def _hosts(
-    options: "Options", folder: Path, fleet: Fleet, fits: Callable[[Cluster], None], **of_fleet: Any
+    options: "Options",
+    folder: Path,
+    fleet: Fleet,
+    needs: Collection[Capability],
+    fits: Callable[[Cluster], None],
+    **of_fleet: Any,
 ) -> Iterator[HostsCluster]:
-    cluster = HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options))
+    cluster = HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options, needs))
     fits(cluster)
     with prepared(cluster):
         yield cluster
 
 
-def _common(options: "Options") -> dict[str, Any]:
+def _common(options: "Options", needs: Collection[Capability]) -> dict[str, Any]:
     """What all real clusters are told."""
     return {
         "open_store": partial(open_store, client=options.etcd_client),
         "store": options.store,
         "kill_stale": not options.keep_stale_connections,
+        "own_disks": not _OF_DISKS.isdisjoint(needs),
         "node_options": ("--etcd-client", options.etcd_client),
     }
 
@@ -176,7 +183,9 @@ def _probe_containers(options: "Options") -> Findings:
     if image is None:
         unsure = frozenset(Capability) - _SURE
         return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine, tried=False)
-    with _hosts(options, Path(), DockerFleet(image=image, nodes=_ONE), _ignore, nodes=_ONE) as container:
+    everything = frozenset(Capability)
+    fleet = DockerFleet(image=image, nodes=_ONE, disks=True)
+    with _hosts(options, Path(), fleet, everything, _ignore, nodes=_ONE) as container:
         return _findings(container)
 
 

@@ -19,10 +19,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from dsm_jepsen.cluster._base import NODES
+from dsm_jepsen.cluster.disk import SIZE_MB
 from dsm_jepsen.cluster.docker.engine import connect, speaking
 from dsm_jepsen.cluster.docker.host import DockerHost
 from dsm_jepsen.cluster.docker.image import Image, build_image, find_image
 from dsm_jepsen.cluster.docker.leftovers import RUN, clean_leftovers, labels, remove
+from dsm_jepsen.cluster.hosts.outpost import SMALL_DISK
 from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
@@ -37,7 +39,11 @@ _CAPABILITIES = (
     "KILL",  # signals to them
     *("CHOWN", "DAC_OVERRIDE", "FOWNER"),  # their files
 )
-_MEMORY = "512m"
+_MEMORY_MB = 512
+_WITH_DISK = {
+    "tmpfs": {SMALL_DISK: f"size={SIZE_MB}m"},
+    "mem_limit": f"{_MEMORY_MB + SIZE_MB}m",  # what lies on the disk counts
+}
 _PIDS_MAX = 512
 _ANY_FREE = 0
 _REFUSAL_TIMEOUT_S = 0.5
@@ -70,6 +76,8 @@ class DockerFleet:
     Args:
         image: what they start from; ``None``: that of this version of the package, built if it is missing.
         nodes: their names.
+        disks: whether each has a small file system for a member's data, which can be filled. It lies in
+            memory: no container may mount a disk, and so none can have its power cut.
         log: takes a line about each killed run whose remains were removed.
         say: is told the steps of a build, as lines.
     """
@@ -81,11 +89,13 @@ class DockerFleet:
         *,
         image: Image | None = None,
         nodes: Sequence[str] = NODES,
+        disks: bool = False,
         log: Callable[[str], None] = _log.warning,
         say: Callable[[str], None] = _log.info,
     ) -> None:
         self._image = image
         self._nodes = tuple(nodes)
+        self._disks = disks
         self._log = log
         self._say = say
         self._run: str | None = None
@@ -145,7 +155,12 @@ class DockerFleet:
         clean_leftovers(client, self._log)
         self._engine = str(client.version()["Version"])
         containers = make_containers(
-            client, name=f"dsm-jepsen-{run}", nodes=self._nodes, image=image, labels=labels(run)
+            client,
+            name=f"dsm-jepsen-{run}",
+            nodes=self._nodes,
+            image=image,
+            labels=labels(run),
+            **(_WITH_DISK if self._disks else {}),
         )
         return {
             node: DockerHost(
@@ -210,10 +225,9 @@ def make_containers(
             cap_drop=["ALL"],
             cap_add=list(_CAPABILITIES),
             security_opt=["no-new-privileges"],
-            mem_limit=_MEMORY,
             pids_limit=_PIDS_MAX,
             ports={f"{port}/tcp": ("127.0.0.1", _ANY_FREE) for port in PORTS},
-            **options,
+            **{"mem_limit": f"{_MEMORY_MB}m", **options},
         )
         container.start()
         container.reload()

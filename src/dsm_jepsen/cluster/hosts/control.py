@@ -1,7 +1,6 @@
 """What a nemesis may do to a cluster of hosts: signals to daemons, and rules for packets."""
 
 import asyncio
-import shlex
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,10 +12,6 @@ from dsm_jepsen.cluster.members import Member
 from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
 
 Place = tuple[str, Role]
-
-_NO_DISKS = dict.fromkeys(
-    (Capability.POWER, Capability.SPACE), "the members lie on the hosts' own disks, which others use, too"
-)
 
 
 class HostsControl:
@@ -44,11 +39,11 @@ class HostsControl:
         self._outposts = outposts
         self._members = members
         self._immune = immune
-        self._reasons: Mapping[Capability, str] = _NO_DISKS
+        self._reasons: Mapping[Capability, str] = {}
         self._still: dict[Place, ProcessState] = {}
         self._undone: dict[str, str] = {}
         self.verbs = 0
-        """How often a process was killed, started, paused or resumed."""
+        """How often something was done to processes or their disks."""
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -65,7 +60,7 @@ class HostsControl:
 
     def cannot(self, reasons: Mapping[Capability, str]) -> None:
         """Take note of what the hosts cannot do."""
-        self._reasons = {**_NO_DISKS, **reasons}
+        self._reasons = dict(reasons)
 
     def undone(self, node: str, since: str) -> None:
         """Take note that a host undid faults by itself: whatever is done from now on fails."""
@@ -157,7 +152,7 @@ class HostsControl:
         Raises:
             RefusedError: the member runs, or has no log yet.
         """
-        return await self._disk(node, how, step="damaging the log")
+        return await self._spoil(node, how, step="damaging the log")
 
     async def repair(self, node: str) -> None:
         """Give a killed member the folder back that it had before ``damage``.
@@ -165,26 +160,36 @@ class HostsControl:
         Raises:
             RefusedError: the member runs, or was never damaged.
         """
-        await self._disk(node, "repair", step="repairing the log")
+        await self._spoil(node, "repair", step="repairing the log")
 
     async def cut_power(self, node: str) -> str:
-        """Refuse; so do ``fill_disk`` and ``free_disk``.
+        """Send SIGKILL to a member, and shut its disk down without writing back what was not synced.
 
         Raises:
-            RefusedError: always.
+            RefusedError: the member does not run, or has no disk of its own.
         """
         self._check(Capability.POWER)
-        raise NotImplementedError
+        done = await self._verb(node, "cut_power", step="cutting the power")
+        self._still[node, Role.STORE] = ProcessState.DEAD
+        return done
 
     async def fill_disk(self, node: str) -> int:
-        """Refuse."""
+        """Leave no room on a member's disk; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
         self._check(Capability.SPACE)
-        raise NotImplementedError
+        return int(await self._verb(node, "fill", step="filling the disk"))
 
     async def free_disk(self, node: str) -> int:
-        """Refuse."""
+        """Give the room back; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
         self._check(Capability.SPACE)
-        raise NotImplementedError
+        return int(await self._verb(node, "free", step="freeing the disk"))
 
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
@@ -207,24 +212,24 @@ class HostsControl:
         leads = [(term, node) for term, node in zip(terms, able, strict=True) if term is not None]
         return max(leads)[1] if leads else None
 
-    async def _verb(self, node: str, *words: str, step: str) -> None:
+    async def _verb(self, node: str, *words: str, step: str) -> str:
         self._check()
         self.verbs += 1
         try:
-            await self._outpost(node).verb(*words, step=step)
+            said = await self._outpost(node).verb(*words, step=step, allowed=(0, REFUSED))
         finally:
             self.verbs += 1
-
-    async def _disk(self, node: str, what: str, *, step: str) -> str:
-        self._check(Capability.DISK)
-        if await self.state(node, Role.STORE) is not ProcessState.DEAD:
-            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
-        folder = shlex.quote(self._outpost(node).folder)
-        script = f"cd {folder} && python3 damage.py {what} data"
-        said = await self._outpost(node).sh(step, script, allowed=(0, REFUSED))
         if said.code == REFUSED:
             raise RefusedError(f"{node}: {said.err.strip()}")
         return said.out.strip()
+
+    async def _spoil(self, node: str, what: str, *, step: str) -> str:
+        self._check(Capability.DISK)
+        if await self.state(node, Role.STORE) is not ProcessState.DEAD:
+            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
+        folder = self._outpost(node).folder
+        argv = ("python3", f"{folder}/damage.py", what, f"{folder}/data")
+        return await self._verb(node, "on_disk", *argv, step=step)
 
     def _forget(self, node: str, role: Role, done: ProcessState) -> None:
         if self._still.get((node, role)) is done:
