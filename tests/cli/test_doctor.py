@@ -71,6 +71,15 @@ def test_every_fault_and_every_scenario_is_in_the_page_and_none_of_it_is_wide(
     assert max(map(len, lines)) <= 100
 
 
+def test_a_store_that_loses_writes_is_warned_of_once(
+    tried: Tried, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = Findings(versions={"etcd": "3.5.1", "etcd-warning": "etcd 3.5.1 may lose writes"})
+    tried({"local/etcd": bad, "docker/etcd": bad})
+    _, lines = page(capsys)
+    assert lines.count("warning: etcd 3.5.1 may lose writes") == 1
+
+
 def test_what_was_not_tried_is_not_called_impossible(
     tried: Tried, capsys: pytest.CaptureFixture[str]
 ) -> None:

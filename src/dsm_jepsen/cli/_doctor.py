@@ -26,7 +26,7 @@ from dsm_jepsen.cli._machines import machine_options, take_machines
 from dsm_jepsen.cli._progress import progress
 from dsm_jepsen.nemesis import describe
 from dsm_jepsen.scenarios import Findings, Options, probe, scenarios
-from dsm_jepsen.scenarios.runner import CLUSTERS, STORES
+from dsm_jepsen.scenarios.runner import CLUSTERS, STORES, warning_of
 
 _WIDTH = 100
 _FIRST, _CELL = 18, 12
@@ -144,6 +144,9 @@ def _versions(found: Found) -> Iterator[str]:
     }
     if seen:
         yield f"programs: {', '.join(sorted(seen))}"
+    known = {warning_of(one.versions) for by_store in found.values() for one in by_store.values()}
+    for warning in sorted(filter(None, known)):
+        yield from textwrap.wrap(f"warning: {warning}", _WIDTH, break_on_hyphens=False)
 
 
 def _head(first: str, clusters: Iterable[str], last: str = "") -> Iterator[str]:
