@@ -58,6 +58,12 @@ def test_machines_that_cannot_be_reached_are_told_of_at_once_and_no_folder_is_ma
     assert not (tmp_path / "store").exists()
 
 
+def test_a_key_that_cannot_be_used_is_told_once(hosts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = said([*RUN, "--nodes-file", str(hosts), "--ssh-private-key", "/no/key"], capsys)
+    assert words.count("the key /no/key (--ssh-private-key): No such file or directory") == 1
+    assert "hosts cannot be used" not in words
+
+
 def test_who_is_refused_hears_how_to_ask_the_doctor_about_these_machines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,7 +46,8 @@ class Machines:
             etcd_client: the nodes' client library.
 
         Raises:
-            RefusedError: the file is malformed or has not five machines, or paramiko is not installed.
+            RefusedError: the file is malformed or has not five machines, the key cannot be used, or paramiko is
+                not installed.
         """
         targets, login = self._read()
         if len(targets) != len(NODES):
@@ -95,4 +96,6 @@ class Machines:
             known_hosts=None if self.insecure_host_keys else self.known_hosts.expanduser(),
             sudo_password=self.sudo_password or os.environ.get(ssh.SUDO_PASSWORD),
         )
-        return ssh.read_nodes_file(self.nodes_file), login
+        targets = ssh.read_nodes_file(self.nodes_file)
+        ssh.check_key(login)
+        return targets, login
