@@ -46,8 +46,8 @@ class Machines:
             etcd_client: the nodes' client library.
 
         Raises:
-            RefusedError: the file is malformed or has not five machines, the key cannot be used, or paramiko is
-                not installed.
+            RefusedError: the file is malformed or has not five machines, the key cannot be used, or paramiko
+                is not installed.
         """
         targets, login = self._read()
         if len(targets) != len(NODES):
