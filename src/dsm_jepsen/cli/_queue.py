@@ -23,6 +23,7 @@ from dsm_jepsen.dsm.queue.flawed import VARIANTS
 from dsm_jepsen.dsm.queue.machine import Machine
 from dsm_jepsen.dsm.queue.receiver import Receiver
 from dsm_jepsen.dsm.queue.retention import KEEP_MS
+from dsm_jepsen.dsm.queue.worker import SLOTS
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import DefiniteError, Env, OutcomeError, Rng
 from dsm_jepsen.env.real import HttpNetwork, RealClock
@@ -127,7 +128,9 @@ def _outcomes(act: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 @_options
 @_machines
 @click.option("--name", "node", default=socket.gethostname, help="The worker's name [default: the host's].")
-@click.option("--slots", type=click.IntRange(min=1), default=8, show_default=True, help="Instances at once.")
+@click.option(
+    "--slots", type=click.IntRange(min=1), default=SLOTS, show_default=True, help="Instances at once."
+)
 @click.option(
     "--keep-hours",
     type=click.FloatRange(min=0.02),

@@ -141,11 +141,11 @@ def fault(name: str, *, calm_s: float, acts_s: float, times: int = 1) -> Generat
     return nemesis(cycle(then(calm, once(f"start-{name}"), sleep(acts_s), once(f"stop-{name}")), times=times))
 
 
-def final_reads() -> Generator:
-    """Wait until nothing goes on, within a bound; then read everything."""
+def final_reads(*, quiet_s: float = _QUIET_S) -> Generator:
+    """Wait until nothing goes on, so long at most; then read everything."""
     return clients(
         phases(
-            time_limit(_QUIET_S, _until_answered("quiet", pause_s=0.5)),
+            time_limit(quiet_s, _until_answered("quiet", pause_s=0.5)),
             *(time_limit(_READ_S, _until_answered(f, pause_s=0.2)) for f in ("records", "effects")),
         )
     )

@@ -1,6 +1,6 @@
 """Transactions that travel together: while one request is under way others gather, and go as one after it.
 
-What a busy worker does to eight instances at once costs one request, and a lone transaction waits for none.
+What a busy worker does to many instances at once costs one request, and a lone transaction waits for none.
 All of a request is done or nothing, so each is told no more than it asked: if the request is refused, or was
 certainly not done, each is sent alone and gets its own answer. If its fate is unknown, so is that of each.
 

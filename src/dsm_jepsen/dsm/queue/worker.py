@@ -25,8 +25,9 @@ from dsm_jepsen.env import Compare, Env, OutcomeError, Request, Response, Sessio
 SESSION_TTL_MS = 10_000
 """How long the claims of a vanished worker stay."""
 
-SLOTS = 8
-"""How many instances a worker has in hand at once."""
+SLOTS = 16
+"""How many instances a worker has in hand at once. A step takes its tick and about two requests, so with few
+slots a worker waits. With many, more of its instances wait for a session's end if it dies."""
 
 SWEEP_MS = 5_000
 """How often claims and effects are looked through for what dead workers left, on average."""
