@@ -30,6 +30,8 @@ TABLE = [
     ("majority-available", "partition-half", {"leader": "minority"}, {"variant": "wedged"}),
     ("convergence-after-heal", "partition-half", {"leader": "minority"}, {"variant": "replay-events"}),
     ("no-lost-acknowledgement", "crash-all", {}, {"variant": "clean-state"}),
+    ("no-lost-acknowledgement", "power-cut", {}, {"lie": "unsynced-writes"}),
+    ("come-back", "power-cut", {}, {"lie": "no-return"}),
     ("no-effect-of-refused", "kill-during-commit", {}, {"variant": "timeout-is-failure"}),
     ("join-equals-live", "stop-start", {}, {"variant": "forgetful-writer"}),
     ("lost-races", "mixed-events", {}, {"variant": "cries-lost-race"}),

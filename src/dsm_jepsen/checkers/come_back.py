@@ -4,7 +4,7 @@ Catches: members of a store that do not start any more after a power cut or a fu
 them again.
 Misses: how long it took (``convergence-after-heal`` tells), and whether answers are right.
 Cost: linear in the history, times the number of faults.
-Needs: operations at these nodes once the last of the faults has ended; without any it does not know.
+Needs: events or strong reads at these nodes once the last of the faults has ended; without any it does not know.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from dsm_jepsen.checkers._faults import faults
 from dsm_jepsen.checkers._words import naming
 from dsm_jepsen.history import History, Operation
 
-_THROUGH_THE_STORE = frozenset({"event", "join", "read-strong"})
+_THROUGH_THE_STORE = frozenset({"event", "read-strong"})
 """Operations that a node cannot answer without its store."""
 
 

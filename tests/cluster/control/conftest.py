@@ -41,6 +41,7 @@ PORTS = {Role.STORE: 2379, Role.NODE: 8080}
 PEERS = 2380
 """Etcd's, as hosts have them; where each process has an address of its own any would do."""
 
+OF_DISKS = {Capability.POWER, Capability.SPACE}
 STATUS = Request(method="GET", path="/status")
 AGENT = (Path(__file__).parent / "agent.py").read_text(encoding="utf-8")
 
@@ -150,6 +151,13 @@ class World:
         async with await open_store(self.cluster._members[node].url, timeout_ms=5_000) as store:
             await store.put("/a/key", value)
 
+    async def read(self, node: str) -> bytes:
+        """Read what was written last by way of a member."""
+        async with await open_store(self.cluster._members[node].url, timeout_ms=5_000) as store:
+            entry = await store.get("/a/key")
+            assert entry is not None
+            return entry.value
+
     async def serves(self, node: str) -> bool:
         """Whether a node program answers."""
         try:
@@ -241,14 +249,14 @@ Need = Callable[[str], Any]
 def local(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Processes with a network namespace each."""
     need("network_namespaces")
-    cluster = LocalCluster(network="namespaces", **common)
+    cluster = LocalCluster(network="namespaces", own_disks=True, **common)
     lan: Any = cluster._lan
     return running(cluster, lambda place: (*lan.prefix(place), sys.executable), lan.address)
 
 
 def loopback(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Processes that share the loopback, which has no links to tell apart."""
-    cluster = LocalCluster(network="loopback", **common)
+    cluster = LocalCluster(network="loopback", own_disks=True, **common)
     return running(cluster, lambda place: (sys.executable,), lambda place: "127.0.0.1")
 
 
@@ -377,12 +385,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Try links where there are some, and what is no matter of the store with one store only."""
+    """Try links and disks where there are some, and what is no matter of the store with one store only."""
 
     def left_out(item: Any) -> bool:
         name, store = item.callspec.params["started"]
-        return (store != "etcd" and item.get_closest_marker("members") is None) or (
-            name == "loopback" and Capability.CUT in needs(item)
+        return (
+            (store != "etcd" and item.get_closest_marker("members") is None)
+            or (name == "loopback" and Capability.CUT in needs(item))
+            or (name not in ("local", "loopback") and not needs(item).isdisjoint(OF_DISKS))
         )
 
     dropped = [item for item in items if "started" in getattr(item, "fixturenames", ()) and left_out(item)]

@@ -282,6 +282,9 @@ BROKEN_BY = {
     "early-expiry": "sessions do not expire early",
     "watch-gaps": "watches have no gaps",
     "skipped-commits": "members hold what the log holds",
+    # No power fails in a storm: what kills alone may do is no different from an honest store's.
+    "no-return": None,
+    "unsynced-writes": None,
 }
 
 
@@ -297,7 +300,7 @@ def test_the_honest_store_keeps_its_axioms(store: str, axiom: str, seed: int) ->
 def test_a_lie_breaks_its_axiom_and_no_other(store: str, lie: str) -> None:
     storms = [_storm(store, lie, seed) for seed in range(4)]
     broken = {axiom for axiom, check in AXIOMS.items() for storm in storms if check(storm)}
-    assert broken == {BROKEN_BY[lie]}
+    assert broken == {BROKEN_BY[lie]} - {None}
 
 
 @pytest.mark.parametrize("store", STORES)

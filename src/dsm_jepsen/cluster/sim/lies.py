@@ -78,6 +78,18 @@ class _UnsyncedWrites(SimStore):
         self._dark -= {host}
 
 
+class _NoReturn(SimStore):
+    _lost: frozenset[str] = frozenset()
+
+    def cut_power(self, host: str) -> None:
+        super().cut_power(host)
+        self._lost |= {host}
+
+    def restart(self, host: str) -> None:
+        if host not in self._lost:
+            super().restart(host)
+
+
 class Lie(NamedTuple):
     """What a lying store does, in one sentence, and the store that does it."""
 
@@ -89,6 +101,7 @@ LIES: dict[str, Lie] = {
     "stale-reads": Lie("Linearizable reads are answered from the member's own prefix.", _StaleReads),
     "lost-commits": Lie("Now and then a write is acknowledged but never done.", _LostCommits),
     "early-expiry": Lie("Now and then a session expires after a fifth of its ttl.", _EarlyExpiry),
+    "no-return": Lie("A member that lost power does not start any more.", _NoReturn),
     "skipped-commits": Lie(
         "A member that was killed leaves out the last commit it had applied, for good.", _SkippedCommits
     ),

@@ -14,11 +14,11 @@ It knows everything and decides, by draws, whatever those promises leave open. T
    is answered when its own member has applied it.
 6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
 7. *Leaders.* One that lost its majority is replaced in time.
-8. *Disks.* A member has synced what it tells others and what it applies, so a power cut takes no more from
-   it than a kill. One whose disk is full ends at the next entry that it should write.
+10. *Disks.* A member has synced what it tells others and what it applies, so a power cut takes no more from
+    it than a kill. One whose disk is full ends at the next entry that it should write.
 
-Leaders, sessions and watches have their axioms beside them; what kinds of stores promise differently is in
-``promises.py``.
+Leaders, sessions (8) and watches (9) have their axioms beside them; what kinds of stores promise differently
+is in ``promises.py``.
 """
 
 from collections.abc import Callable, Sequence
@@ -275,7 +275,7 @@ class SimStore:
         self.review()
 
     def cut_power(self, host: str) -> None:
-        """End a member, and take from its disk what it had not synced (axiom 8: nothing that matters)."""
+        """End a member, and take from its disk what it had not synced (axiom 10: nothing that matters)."""
         self.kill(host)
 
     def restart(self, host: str) -> None:
