@@ -169,6 +169,8 @@ class HostsControl:
             RefusedError: the member does not run, or has no disk of its own.
         """
         self._check(Capability.POWER)
+        if await self.state(node, Role.STORE) is ProcessState.DEAD:
+            raise RefusedError(f"{node}'s store does not run: start it before its power is cut")
         done = await self._verb(node, "cut_power", step="cutting the power")
         self._still[node, Role.STORE] = ProcessState.DEAD
         return done

@@ -181,10 +181,7 @@ settle() { # syncs what the member wrote so far
 
 cut_power() { # kills the member, and takes from its disk what it had not synced; says so
     look store
-    if [ "$state" = dead ]; then
-        echo "its store does not run: start it before its power is cut" >&2
-        return 3
-    fi
+    [ "$state" != dead ] || { echo "the store has just ended by itself" >&2; return 3; }
     python3 "$here/disk.py" cut "$here/data" "$pid" && wait_for store dead
 }
 
