@@ -102,10 +102,8 @@ class QueueClient:
                 return _brief(await self._queue.cancel(value["id"]))
             case "redrive":
                 return _brief(await self._queue.redrive(value["id"]))
-            case "look" if value is None:
-                return {"records": [plain(record) async for record in self._queue.instances("live")]}
             case "look":
-                return {"id": value["id"], "records": await self._look(value["id"])}
+                return await self._look(value)
             case "quiet":
                 return await self._quiet()
             case "records":
@@ -137,11 +135,12 @@ class QueueClient:
         )
         await self._store.transact((), garbage)
 
-    async def _look(self, instance: str) -> list[dict[str, Any]]:
-        record = await self._queue.get(instance)
-        if record is None:
-            return []
-        return [plain(each) for each in (record, *await self._queue.branches(instance))]
+    async def _look(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        if value is None:
+            return {"records": [plain(record) async for record in self._queue.instances("live")]}
+        record = await self._queue.get(value["id"])
+        found = [] if record is None else [record, *await self._queue.branches(value["id"])]
+        return {"id": value["id"], "records": [plain(each) for each in found]}
 
     async def _quiet(self) -> dict[str, Any]:
         live = [record async for record in self._queue.instances("live")]
