@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dsm_jepsen.cluster import disk
-from dsm_jepsen.cluster.local.disks import why_no_disks
+
+pytestmark = pytest.mark.usefixtures("own_disks")
 
 DISK = (sys.executable, "-I", "-S", disk.__file__)
 LOG = """
@@ -27,15 +28,6 @@ for name in ("synced", "unsynced"):
 print("written", flush=True)
 time.sleep(1000)
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_disks() -> None:
-    """See that there can be disks of programs' own. Where not, the tests are skipped; in CI they fail."""
-    if because := why_no_disks():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must be able to mount small disks: {because}")
-        pytest.skip(because)
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from dsm_jepsen.cluster.local.disks import why_no_disks
 from dsm_jepsen.cluster.local.etcd import Binary
 from dsm_jepsen.cluster.members.etcd import etcd_arguments
 from dsm_jepsen.cluster.members.zookeeper import zookeeper_arguments
 from dsm_jepsen.scenarios import Options, find_scenario
 from dsm_jepsen.scenarios.runner import run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_disks")]
 
 LOCAL = "dsm_jepsen.cluster.local"
 FLAG = "--unsafe-no-fsync"
@@ -53,8 +52,6 @@ def test_a_power_cut_shows_a_store_that_does_not_sync(
     store: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     request.getfixturevalue(f"unsynced_{store}")
-    if because := why_no_disks():
-        pytest.skip(because)
     options = Options(seed=1, cluster="local", store=store, out=tmp_path)
     found = run(find_scenario("power-cut"), options, phase=print).verdicts
     # A log that is empty, since not even its beginning was synced, keeps ZooKeeper from starting.

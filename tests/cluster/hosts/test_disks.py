@@ -1,7 +1,6 @@
 """Disks of members' own on hosts: what a power cut takes, and that nothing stays when the harness is gone."""
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.cluster.hosts.outpost import SMALL_DISK, Outpost
-from dsm_jepsen.cluster.local.disks import why_no_disks
 from dsm_jepsen.env import Capability, Role
 
 pytestmark = pytest.mark.namespaces
@@ -19,15 +17,6 @@ PATIENCE_S = 20.0
 WRITER = "cd {} && echo x >synced && sync synced && echo x >unsynced && echo written && exec sleep 1000"
 
 OnHosts = Callable[..., None]
-
-
-@pytest.fixture
-def own_disks() -> None:
-    """See that there can be disks of members' own. Where not, tests are skipped; in CI they fail."""
-    if because := why_no_disks():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must be able to mount small disks: {because}")
-        pytest.skip(because)
 
 
 async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
