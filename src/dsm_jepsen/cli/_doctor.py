@@ -25,8 +25,8 @@ from dsm_jepsen.cli._commands import _zookeeper_home as zookeeper_home
 from dsm_jepsen.cli._machines import machine_options, take_machines
 from dsm_jepsen.cli._progress import progress
 from dsm_jepsen.nemesis import describe
-from dsm_jepsen.scenarios import Findings, Options, probe, scenarios
-from dsm_jepsen.scenarios.runner import CLUSTERS, STORES, warning_of
+from dsm_jepsen.scenarios import Findings, Options, probe, scenarios, warning_of
+from dsm_jepsen.scenarios.runner import CLUSTERS, STORES
 
 _WIDTH = 100
 _FIRST, _CELL = 18, 12
