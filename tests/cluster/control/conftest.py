@@ -151,13 +151,6 @@ class World:
         async with await open_store(self.cluster._members[node].url, timeout_ms=5_000) as store:
             await store.put("/a/key", value)
 
-    async def read(self, node: str) -> bytes:
-        """Read what was written last by way of a member."""
-        async with await open_store(self.cluster._members[node].url, timeout_ms=5_000) as store:
-            entry = await store.get("/a/key")
-            assert entry is not None
-            return entry.value
-
     async def serves(self, node: str) -> bool:
         """Whether a node program answers."""
         try:
