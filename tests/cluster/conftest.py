@@ -142,7 +142,8 @@ def ssh_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         subprocess.run([sys.executable, "-m", "dsm_jepsen", "cluster", "build"], check=True)
     folder = tmp_path_factory.mktemp("hosts")
     try:
-        subprocess.run([SSH_HOSTS, "up", folder], check=True, capture_output=True)
+        may_mount = {**os.environ, "DISKS": "1"}
+        subprocess.run([SSH_HOSTS, "up", folder], check=True, capture_output=True, env=may_mount)
         yield folder
     finally:
         subprocess.run([SSH_HOSTS, "down", folder], check=True, capture_output=True)

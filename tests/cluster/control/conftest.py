@@ -41,7 +41,6 @@ PORTS = {Role.STORE: 2379, Role.NODE: 8080}
 PEERS = 2380
 """Etcd's, as hosts have them; where each process has an address of its own any would do."""
 
-OF_DISKS = {Capability.POWER, Capability.SPACE}
 STATUS = Request(method="GET", path="/status")
 AGENT = (Path(__file__).parent / "agent.py").read_text(encoding="utf-8")
 
@@ -242,14 +241,14 @@ Need = Callable[[str], Any]
 def local(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Processes with a network namespace each."""
     need("network_namespaces")
-    cluster = LocalCluster(network="namespaces", own_disks=True, **common)
+    cluster = LocalCluster(network="namespaces", **common)
     lan: Any = cluster._lan
     return running(cluster, lambda place: (*lan.prefix(place), sys.executable), lan.address)
 
 
 def loopback(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Processes that share the loopback, which has no links to tell apart."""
-    cluster = LocalCluster(network="loopback", own_disks=True, **common)
+    cluster = LocalCluster(network="loopback", **common)
     return running(cluster, lambda place: (sys.executable,), lambda place: "127.0.0.1")
 
 
@@ -267,7 +266,7 @@ def hosts(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContex
 
 def docker(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Containers."""
-    fleet = DockerFleet(image=need("node_image"), nodes=NODES, log=print)
+    fleet = DockerFleet(image=need("node_image"), nodes=NODES, disks=True, log=print)
     return on_hosts(HostsCluster(fleet, **common), lambda host: in_container(host.container))
 
 
@@ -314,6 +313,7 @@ WORLDS = {
     "docker": (docker, [pytest.mark.docker]),
     "ssh": (ssh, [pytest.mark.ssh, pytest.mark.docker]),
 }
+LACKS = {"loopback": Capability.CUT, "docker": Capability.POWER}
 BINARIES = {"etcd": "etcd_binary", "zookeeper": "zookeeper"}
 
 
@@ -333,7 +333,7 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if name in ("local", "loopback", "hosts"):
         request.getfixturevalue(BINARIES[store])
     folder = tmp_path_factory.mktemp(name)
-    common = {"run_folder": folder / "run", "open_store": open_store, "store": store}
+    common = {"run_folder": folder / "run", "open_store": open_store, "store": store, "own_disks": True}
     make, _ = WORLDS[name]
     with make(request.getfixturevalue, folder, {**common, "nodes": NODES, "log": print}) as world:
         yield world
@@ -382,11 +382,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> No
 
     def left_out(item: Any) -> bool:
         name, store = item.callspec.params["started"]
-        return (
-            (store != "etcd" and item.get_closest_marker("members") is None)
-            or (name == "loopback" and Capability.CUT in needs(item))
-            or (name not in ("local", "loopback") and not needs(item).isdisjoint(OF_DISKS))
-        )
+        other_store = store != "etcd" and item.get_closest_marker("members") is None
+        return other_store or LACKS.get(name) in needs(item)
 
     dropped = [item for item in items if "started" in getattr(item, "fixturenames", ()) and left_out(item)]
     items[:] = [item for item in items if item not in dropped]

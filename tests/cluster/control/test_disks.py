@@ -81,8 +81,14 @@ async def test_a_log_on_a_disk_of_its_own_is_spoiled_and_given_back_like_any_oth
     await back(world, "n2")
 
 
-@pytest.mark.parametrize("verb", ["cut_power", "fill_disk", "free_disk"])
-@pytest.mark.needs(SPACE)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        pytest.param("cut_power", marks=pytest.mark.needs(POWER)),
+        pytest.param("fill_disk", marks=pytest.mark.needs(SPACE)),
+        pytest.param("free_disk", marks=pytest.mark.needs(SPACE)),
+    ],
+)
 async def test_an_unknown_host_is_refused_by_name(world: Any, verb: str) -> None:
     with pytest.raises(RefusedError, match="'n9'"):
         await getattr(world.control, verb)("n9")
