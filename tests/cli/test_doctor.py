@@ -69,6 +69,8 @@ def test_every_fault_and_every_scenario_is_in_the_page_and_none_of_it_is_wide(
     words = {word.strip(",") for line in lines for word in line.split()}
     assert words > scenarios().keys() | {fault.name for fault in describe()} | {"3.5.1"}
     assert max(map(len, lines)) <= 100
+    needs = [", ".join(sorted(scenario.needs())) for scenario in scenarios().values() if scenario.needs()]
+    assert all(rows(lines, one) for one in needs), "a row's cells run into its first"
 
 
 def test_a_store_that_loses_writes_is_warned_of_once(

@@ -58,7 +58,7 @@ def hosts_that_never_cut(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And no engine, nor machines, that could be asked for it."""
     no_engine(patch, tmp_path)
     nodes_file("".join(f"192.0.2.{number}\n" for number in range(1, 6)))(patch, tmp_path)
-    patch.setattr("dsm_jepsen.cluster.hosts.control._NO_DISKS", {Capability.CUT: "no host can"})
+    patch.setattr("dsm_jepsen.cluster.hosts.cluster._SHARED", {Capability.CUT: "no host can"})
 
 
 def nodes_file(text: str) -> World:

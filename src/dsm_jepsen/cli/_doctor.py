@@ -30,7 +30,7 @@ from dsm_jepsen.scenarios.runner import CLUSTERS, STORES
 
 _WIDTH = 100
 _FIRST, _CELL = 18, 12
-"""Of which the columns take so much."""
+"""Of which the columns take so much; the first one more, if what stands there is longer."""
 _LIBRARIES = ("aetcd", "etcd3", "kazoo", "docker", "paramiko")
 _PROGRAMS = {"etcd-binary": "{}", "java": "{}", "docker": "Docker Engine {}"}
 """What a cluster may tell among its versions, and how it is shown."""
@@ -149,21 +149,24 @@ def _versions(found: Found) -> Iterator[str]:
         yield from textwrap.wrap(f"warning: {warning}", _WIDTH, break_on_hyphens=False)
 
 
-def _head(first: str, clusters: Iterable[str], last: str = "") -> Iterator[str]:
+def _head(title: str, clusters: Iterable[str], last: str = "", *, first: int = _FIRST) -> Iterator[str]:
     yield ""
-    yield from _row(first, clusters, [last])
+    yield from _row(title, clusters, [last], width=first)
 
 
 def _groups(
     what: str, clusters: Iterable[str], groups: Mapping[tuple[str, ...], Sequence[str]]
 ) -> Iterator[str]:
-    yield from _head("needs", clusters, what)
+    first = max(_FIRST, *(len(needs) + 2 for needs, *_ in groups))
+    yield from _head("needs", clusters, what, first=first)
     for (needs, *cells), names in sorted(groups.items()):
-        yield from _row(needs or "no fault", cells, names)
+        yield from _row(needs or "no fault", cells, names, width=first)
 
 
-def _row(first: str, cells: Iterable[str], names: Sequence[str] = ()) -> Iterator[str]:
-    start = f"{first:<{_FIRST}}" + "".join(f"{cell:<{_CELL}}" for cell in cells)
+def _row(
+    title: str, cells: Iterable[str], names: Sequence[str] = (), *, width: int = _FIRST
+) -> Iterator[str]:
+    start = f"{title:<{width}}" + "".join(f"{cell:<{_CELL}}" for cell in cells)
     yield from textwrap.wrap(
         start + ", ".join(names),
         _WIDTH,
