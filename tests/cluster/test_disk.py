@@ -72,6 +72,15 @@ def test_a_power_cut_kills_and_takes_what_was_not_synced_and_nothing_else(
     assert (written(folder, "synced"), written(folder, "unsynced")) == (5000, 0)
 
 
+def test_the_power_of_a_program_that_only_begins_is_cut_as_soon_as_it_has_its_disk(
+    folder: Path,
+) -> None:
+    whole = [*DISK, "run", str(image_of(folder)), str(folder), "sleep", "1000"]
+    with subprocess.Popen(whole) as beginning:
+        subprocess.run([*DISK, "cut", str(folder), str(beginning.pid)], check=True)
+        assert beginning.wait() == -signal.SIGKILL
+
+
 def test_a_kill_takes_nothing(folder: Path, writer: subprocess.Popen[str]) -> None:
     writer.kill()
     writer.wait()

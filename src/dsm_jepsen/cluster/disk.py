@@ -74,8 +74,16 @@ def run(image: Path, folder: Path, argv: Sequence[str]) -> None:
 
 
 def seen(folder: Path, pid: int | None) -> Path:
-    """The folder as a process sees it."""
-    return folder if pid is None else Path(f"/proc/{pid}/root{folder.absolute()}")
+    """The folder as a process sees it, which may be about to mount its disk there.
+
+    Raises:
+        DiskError: it does not do so.
+    """
+    if pid is None:
+        return folder
+    place = Path(f"/proc/{pid}/root{folder.absolute()}")
+    _wait(lambda: _device(place) != _device(folder), f"process {pid} has no disk of its own in {folder}")
+    return place
 
 
 @contextmanager
@@ -161,6 +169,13 @@ def _open(folder: Path) -> int:
         os.close(disk)
         raise DiskError(f"in {folder} there is no disk of its own, of {SIZE_MB} MB at most: it is left alone")
     return disk
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None
 
 
 def _free_bytes(folder: Path) -> int:
