@@ -4,10 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -60,6 +62,26 @@ class Engine:
 def test_a_machine_without_wheels_is_refused_by_name() -> None:
     with pytest.raises(RefusedError, match=r"'riscv64': .* for aarch64 and x86_64 only"):
         find_image(Engine("riscv64"))  # type: ignore[arg-type]
+
+
+def test_what_is_removed_is_old_and_bears_our_names_or_none() -> None:
+    def found(*tags: str, created: float = 0) -> dict[str, Any]:
+        return {"Id": f"sha256:of-{tags}", "RepoTags": list(tags), "Created": created}
+
+    untagged = found("<none>:<none>")
+    client = Mock()
+    client.api.images.return_value = [
+        found("dsm-jepsen-tools:old"),
+        found("dsm-jepsen-tools:kept"),
+        found("dsm-jepsen-node:old"),
+        found("dsm-jepsen-node:young", created=time.time()),
+        found("dsm-jepsen-node:kept", "dsm-jepsen-node:latest"),
+        found("somebody-elses:image"),
+        untagged,
+    ]
+    removed = image._remove_superseded(client, "dsm-jepsen-node:kept", "dsm-jepsen-tools:kept")
+    assert removed == ["dsm-jepsen-node:old", "dsm-jepsen-tools:old", untagged["Id"]]
+    assert [call.args[0] for call in client.api.remove_image.call_args_list] == removed
 
 
 def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

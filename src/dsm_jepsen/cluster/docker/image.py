@@ -109,15 +109,16 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
 
 
 def _remove_superseded(client: "docker.DockerClient", *keep: str) -> list[str]:
-    """Remove images of ours that nobody uses, but for these tags and young ones; gives their tags."""
+    """Remove images of ours that nobody uses, but for these tags and young ones; gives their names."""
     from docker.errors import APIError
 
     old = [
         tag
         for found in client.api.images(filters={"label": LABEL})
         if found["Created"] < time.time() - _YOUNG_S
-        for tag in found["RepoTags"] or ()
-        if tag.partition(":")[0] in {NAME, TOOLS_NAME} and tag not in {*keep, f"{NAME}:latest"}
+        # One that was built by two at once has lost its tag to the other.
+        for tag in set(found["RepoTags"] or ()) - {"<none>:<none>"} or {found["Id"]}
+        if tag.partition(":")[0] in {NAME, TOOLS_NAME, "sha256"} and tag not in {*keep, f"{NAME}:latest"}
     ]
     removed = []
     for tag in sorted(old):  # those of hosts come before the tools on which they stand
