@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +129,18 @@ def test_the_next_run_removes_what_a_killed_one_left_also_a_full_disk(
     on_hosts(story)
 
 
+@pytest.fixture
+def small_disk(own_disks: None, tmp_path: Path) -> Iterator[Path]:
+    """A small file system that was there before."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
 def test_a_host_that_may_mount_nothing_says_so_and_makes_do_with_a_small_disk_that_it_has(
-    on_hosts: OnHosts, tmp_path: Path
+    on_hosts: OnHosts, tmp_path: Path, small_disk: Path
 ) -> None:
     tool = tmp_path / "bin" / "mount"
     tool.parent.mkdir()
@@ -146,9 +156,13 @@ def test_a_host_that_may_mount_nothing_says_so_and_makes_do_with_a_small_disk_th
         for word in ("n1 gives a member no disk of its own", "mount: permission denied"):
             assert word in why[Capability.POWER]
         settings = Path(two.folder) / "settings"
-        settings.write_text(settings.read_text().replace(SMALL_DISK, "/dev/shm"))
+        settings.write_text(settings.read_text().replace(SMALL_DISK, str(small_disk)))
         assert (await two.own_disk()).keys() == {Capability.POWER}
-        assert (Path(two.folder) / "data").readlink() == Path("/dev/shm")
-        (Path(two.folder) / "data").unlink()  # not to be emptied
+        (Path(two.folder) / "data" / "file").touch()
+        assert (await two.verb("fill", step="a test")).out == "0\n"
+        assert {path.name for path in small_disk.iterdir()} == {"ballast", "file"}
+        assert int((await two.verb("free", step="a test")).out) > 900_000
+        await two.remove()
+        assert list(small_disk.iterdir()) == []
 
     on_hosts(story)

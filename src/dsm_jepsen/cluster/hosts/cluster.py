@@ -5,6 +5,9 @@ faults of links nftables and iproute2. The hosts come from a fleet, be they cont
 A run has one folder on each host, ``/var/lib/dsm-jepsen/RUN/NODE``, and is removed at the end.
 A host has one run at a time, since its ports are fixed.
 
+For members' own disks they need e2fsprogs and the right to mount; a small file system at ``SMALL_DISK`` does
+for full ones.
+
 A host undoes faults by itself when it has not heard from the harness for a while, so that a harness that was
 killed leaves no cut network behind. The daemons of a killed run are removed by the next run on that host.
 """
