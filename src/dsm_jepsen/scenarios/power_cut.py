@@ -38,7 +38,7 @@ def _workload(_: Settings) -> Workload:
         final_generator=clients(time_limit(2 * _BACK_S, settled_reads())),
         settle_s=3,
         checkers={
-            **ensemble_checkers({"event": 30, "read": 50, "read-strong": 20}, "power-cut"),
+            **ensemble_checkers({"event": 30, "read": 50, "read-strong": 10}, "power-cut"),
             "commits-hit": commits_hit(node_of(_CONCURRENCY), "power-cut"),
             "come-back": come_back(node_of(_CONCURRENCY), "power-cut"),
         },
