@@ -4,7 +4,7 @@ Catches: members of a store that do not start any more after a power cut or a fu
 them again.
 Misses: how long it took (``convergence-after-heal`` tells), and whether answers are right.
 Cost: linear in the history, times the number of faults.
-Needs: events or strong reads at these nodes once the last of the faults has ended; without any it does not know.
+Needs: events or strong reads at these nodes once the last of the faults has ended; knows nothing without.
 """
 
 from collections.abc import Callable
