@@ -14,7 +14,7 @@ from dsm_jepsen.history import History, jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
 from dsm_jepsen.scenarios.runner import STORES
 
-SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "4"))
+SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "3"))
 """How many seeds each scenario is tried with; CI takes more."""
 
 SIMULATED = [name for name, scenario in scenarios().items() if Capability.DISK not in scenario.needs()]
@@ -132,7 +132,11 @@ def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
     assert again.verdicts[checker] == verdict
 
 
-@pytest.mark.parametrize("name", SIMULATED)
+@pytest.mark.parametrize(
+    "name",
+    # Three interpreters each: those with much to do are left out of the quick tests.
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith("queue-") else ()) for name in SIMULATED],
+)
 def test_one_seed_gives_one_history_whatever_the_hash_seed(name: str) -> None:
     program = (
         "import sys, hashlib\n"
