@@ -14,6 +14,7 @@ It knows everything and decides, by draws, whatever those promises leave open. T
    is answered when its own member has applied it.
 6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
 7. *Leaders.* One that lost its majority is replaced in time.
+
 10. *Disks.* A member has synced what it tells others and what it applies, so a power cut takes no more from
     it than a kill. One whose disk is full ends at the next entry that it should write.
 
