@@ -22,6 +22,7 @@ import msgspec
 from dsm_jepsen.cluster.local import LocalCluster
 from dsm_jepsen.dsm.machines.steak import STEAK, Steak
 from dsm_jepsen.dsm.queue import Advance, Effect, Instance, Machine, Observation, Queue, Worker, registry
+from dsm_jepsen.dsm.queue.worker import SLOTS
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import Compare, Env, Put, Rng, Session, Store
 from dsm_jepsen.env.real import HttpNetwork, RealClock
@@ -32,7 +33,6 @@ LOCK_S = 0.1
 RESTS_S = (1, 0)
 TICKS_MS = (0, 20)
 STEPS = 5
-SLOTS = 32
 
 
 def taking(tick_ms: int) -> Machine[Steak]:
@@ -118,7 +118,7 @@ async def queued(stores: Sequence[Store], machine: Machine[Steak]) -> float:
         )
         for number, store in enumerate(stores)
     ]
-    workers = [Worker(env, machines, apply=apply, observe=observe, slots=SLOTS) for env in envs]
+    workers = [Worker(env, machines, apply=apply, observe=observe) for env in envs]
     began_s = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         for worker in workers:

@@ -10,6 +10,7 @@ import pytest
 
 from dsm_jepsen.cluster.docker.engine import connect
 from dsm_jepsen.cluster.docker.image import Image, build_image
+from dsm_jepsen.cluster.local.disks import why_no_disks
 from dsm_jepsen.cluster.local.etcd import find_etcd
 from dsm_jepsen.cluster.local.networks import why_no_namespaces
 from dsm_jepsen.cluster.local.zookeeper import Installation, find_zookeeper
@@ -47,6 +48,15 @@ def network_namespaces() -> None:
     if because := why_no_namespaces():
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must be able to make network namespaces: {because}")
+        pytest.skip(because)
+
+
+@pytest.fixture(scope="session")
+def own_disks() -> None:
+    """See that there can be disks of members' own. Where not, the test is skipped; in CI it fails."""
+    if because := why_no_disks():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must be able to mount small disks: {because}")
         pytest.skip(because)
 
 

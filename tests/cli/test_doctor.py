@@ -69,6 +69,17 @@ def test_every_fault_and_every_scenario_is_in_the_page_and_none_of_it_is_wide(
     words = {word.strip(",") for line in lines for word in line.split()}
     assert words > scenarios().keys() | {fault.name for fault in describe()} | {"3.5.1"}
     assert max(map(len, lines)) <= 100
+    needs = [", ".join(sorted(scenario.needs())) for scenario in scenarios().values() if scenario.needs()]
+    assert all(rows(lines, one) for one in needs), "a row's cells run into its first"
+
+
+def test_a_store_that_loses_writes_is_warned_of_once(
+    tried: Tried, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = Findings(versions={"etcd": "3.5.1", "etcd-warning": "etcd 3.5.1 may lose writes"})
+    tried({"local/etcd": bad, "docker/etcd": bad})
+    _, lines = page(capsys)
+    assert lines.count("warning: etcd 3.5.1 may lose writes") == 1
 
 
 def test_what_was_not_tried_is_not_called_impossible(

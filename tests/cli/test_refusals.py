@@ -3,13 +3,14 @@
 import gc
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dsm_jepsen.cli import run_command
+from dsm_jepsen.env import Capability
 
 # Docker's library leaves sockets that could not connect to the garbage collector, which complains here.
 pytestmark = pytest.mark.filterwarnings(
@@ -51,6 +52,13 @@ def no_docker_library(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def no_client_library(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     patch.delitem(sys.modules, "dsm_jepsen.dsm.stores.etcd_aetcd", raising=False)
     patch.setitem(sys.modules, "aetcd", None)
+
+
+def hosts_that_never_cut(patch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And no engine, nor machines, that could be asked for it."""
+    no_engine(patch, tmp_path)
+    nodes_file("".join(f"192.0.2.{number}\n" for number in range(1, 6)))(patch, tmp_path)
+    patch.setattr("dsm_jepsen.cluster.hosts.cluster._SHARED", {Capability.CUT: "no host can"})
 
 
 def nodes_file(text: str) -> World:
@@ -114,6 +122,18 @@ REFUSED = [
         marks=pytest.mark.etcd,
     ),
     pytest.param(
+        "partition-half --cluster docker",
+        hosts_that_never_cut,
+        ["partition-half needs the fault leader-in-majority", "the docker cluster cannot cut", "no host can"],
+        id="what no container can, without an engine",
+    ),
+    pytest.param(
+        "partition-half --cluster ssh --nodes-file hosts.txt --insecure-host-keys",
+        hosts_that_never_cut,
+        ["partition-half needs the fault leader-in-majority", "the ssh cluster cannot cut", "no host can"],
+        id="what no host can, without reaching one",
+    ),
+    pytest.param(
         "damaged-log",
         nothing_wrong,
         ["damaged-log needs the fault corrupt-log", "cannot spoil disks", "no disks"],
@@ -127,8 +147,8 @@ REFUSED = [
     ),
     pytest.param(
         "stop-start --cluster ssh --nodes-file hosts.txt --insecure-host-keys",
-        nodes_file("127.0.0.1:1\n127.0.0.1:2\n127.0.0.1:3\n"),
-        ["n1: connecting", "n3: connecting", "is sshd running"],
+        nodes_file("".join(f"127.0.0.1:{port}\n" for port in range(1, 6))),
+        ["n1: connecting", "n5: connecting", "is sshd running"],
         id="machines without sshd",
         marks=pytest.mark.slow,
     ),
@@ -151,8 +171,31 @@ def test_a_run_that_cannot_be_had_is_refused_before_anything_starts(  # noqa: PL
     assert code == 254
     for one in words:
         assert one in said
-    assert "`dsm-jepsen doctor` shows what can run here" in said
+    of_machines = " --nodes-file hosts.txt" if "--nodes-file" in arguments else ""
+    assert f"`dsm-jepsen doctor{of_machines}" in said
+    assert "` shows what can run" in said
     assert "Traceback" not in said
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.docker
+def test_what_one_container_cannot_do_is_refused_before_five_are_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, node_image: Any
+) -> None:
+    from dsm_jepsen.cluster.docker import fleet
+    from dsm_jepsen.cluster.hosts.links import HostLinks
+
+    async def no_nft(_: HostLinks, outposts: Mapping[str, object]) -> Mapping[Capability, str]:
+        tried.append(tuple(outposts))
+        return {Capability.CUT: "n1 says 'no nft'"}
+
+    tried: list[tuple[str, ...]] = []
+    monkeypatch.setattr(HostLinks, "open", no_nft)
+    monkeypatch.setattr(fleet, "find_image", lambda _client: node_image)
+    arguments = ["partition-half", "--cluster", "docker", "--out", str(tmp_path / "store")]
+    assert run_command(["run", *arguments]) == 254
+    assert "the docker cluster cannot cut here: n1 says 'no nft'" in capsys.readouterr().err
+    assert tried == [("n1",)]
     assert not (tmp_path / "store").exists()
 
 
@@ -161,6 +204,11 @@ def test_a_run_that_cannot_be_had_is_refused_before_anything_starts(  # noqa: PL
     [
         pytest.param("--store redis", "'redis' is not one of 'etcd', 'zookeeper'", id="store"),
         pytest.param("--cluster moon", "'moon' is not one of", id="cluster"),
+        pytest.param(
+            "--cluster docker --etcd-client etcd3",
+            "--etcd-client etcd3 is for a simulated or local or ssh cluster, not the docker one",
+            id="a client that the image has not",
+        ),
         pytest.param("--cluster ssh", "--cluster ssh needs --nodes-file", id="machines that nobody named"),
     ],
 )

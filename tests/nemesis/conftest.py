@@ -32,6 +32,7 @@ WHO_WORKS = {
     "crash-all": ({0}, {5}),
     "crash-everything": ({0}, {0}),
     "flaky-links": ({5}, {5}),
+    "full-disk": ({4}, {4}),
     "halves": ({3}, {3}),
     "isolate-one": ({4}, {4}),
     "kill-both": ({4}, {4}),
@@ -45,6 +46,7 @@ WHO_WORKS = {
     "one-way": ({4}, {4}),
     "pause-node": ({4}, {5}),
     "pause-store-leader": ({4}, {4}),
+    "power-cut": ({0, 4}, {0, 4}),
     "session-expiry": ({4}, {5}),
     "slow-links": ({5}, {5}),
     "store-cut": ({4}, {5}),
@@ -173,6 +175,7 @@ def local_ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         cluster = LocalCluster(
             run_folder=Path(tmp_path_factory.mktemp("run")),
             open_store=functools.partial(open_store, timeout_ms=2_000),
+            own_disks=True,
         )
     except RefusedError as error:
         if os.environ.get("CI") == "true":

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dsm_jepsen.checkers import COMPARISON
 from dsm_jepsen.history import History, Op
 from dsm_jepsen.reports import RunInfo
 from dsm_jepsen.reports.faults import Skip, Window, fault_rows, windows
@@ -100,3 +101,8 @@ def test_what_broke_a_fault_off_is_evidence(info: RunInfo) -> None:
 
 def test_no_more_steps_are_listed_than_asked_for(stop_start: History, info: RunInfo) -> None:
     assert [len(fault_rows(stop_start, info.nodes, limit=limit)) for limit in (5, 100)] == [5, 16]
+
+
+def test_the_comparison_of_the_stores_members_is_no_fault(story: Any, info: RunInfo) -> None:
+    story.fault(1000, "start-halves", INSTALLED).fault(5000, COMPARISON, {"n1": {}})
+    assert [row.f for row in fault_rows(story.history(), info.nodes, limit=9)] == ["start-halves"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dsm_jepsen.history import History, Op
-from dsm_jepsen.reports import RunInfo
+from dsm_jepsen.reports import RunInfo, draw
 from dsm_jepsen.reports.instances import ROWS_MAX, Claim, QueueChart, instances_over_time
 from dsm_jepsen.reports.instances_plot import draw_queue
 
@@ -24,7 +24,7 @@ def record(instance: str, status: str, notes: Notes) -> dict[str, Any]:
     return {"id": instance, "status": status, "notes": plain}
 
 
-def chart_of(records: Sequence[Mapping[str, Any]], folder: Path) -> QueueChart:
+def run_of(records: Sequence[Mapping[str, Any]]) -> tuple[History, RunInfo]:
     submits = [
         Op(index=0, time=0, type=kind, process=0, f="submit", value={"id": each["id"]})
         for each in records
@@ -49,7 +49,11 @@ def chart_of(records: Sequence[Mapping[str, Any]], folder: Path) -> QueueChart:
         Op(index=index, time=op.time, type=op.type, process=op.process, f=op.f, value=op.value)
         for index, op in enumerate([*submits, *reads])
     ]
-    chart = instances_over_time(History(ops), info, folder)
+    return History(ops), info
+
+
+def chart_of(records: Sequence[Mapping[str, Any]], folder: Path) -> QueueChart:
+    chart = instances_over_time(*run_of(records), folder)
     assert chart is not None
     return chart
 
@@ -131,6 +135,15 @@ def test_the_same_chart_gives_the_same_bytes(records: list[dict[str, Any]], tmp_
     chart = chart_of([*records, record("z", "ready", [(0, "submit", "client", 0)])], tmp_path)
     for one, other in zip(draw_queue(chart, tmp_path), draw_queue(chart, tmp_path / "again"), strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_the_page_says_what_its_chart_shows(tmp_path: Path) -> None:
+    history, info = run_of([TAKEN_OVER])
+    draw(tmp_path, history, info, {})
+    page = (tmp_path / "report.html").read_text()
+    assert "Instances over time" in page
+    assert "who held which claim" in page
+    assert "States over time" not in page
 
 
 def test_what_is_no_queue_has_no_such_chart(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dsm_jepsen.history import History, jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
 from dsm_jepsen.scenarios.runner import STORES
 
-SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "4"))
+SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "3"))
 """How many seeds each scenario is tried with; CI takes more."""
 
 SIMULATED = [name for name, scenario in scenarios().items() if Capability.DISK not in scenario.needs()]
@@ -91,6 +91,13 @@ def test_a_run_whose_kills_hit_no_commit_is_unknown(name: str) -> None:
     assert (verdict.valid, verdict.details["hits"]) == (None, 0)
 
 
+def test_a_pause_that_no_lease_runs_out_in_is_told_and_is_not_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dsm_jepsen.scenarios.queue_paused_holder._PAUSE_S", 5)
+    result = simulate(find_scenario("queue-paused-holder"), seed=1)
+    assert (result.valid, result.verdicts["lost-claims"].valid) == (None, None)
+    assert "claims held, 0 taken over" in result.verdicts["lost-claims"].because
+
+
 def test_mixed_faults_brings_every_kind_over_a_few_seeds() -> None:
     scenario = find_scenario("mixed-faults")
     acted = {
@@ -125,7 +132,11 @@ def test_mixed_events_catches_what_is_planted_within_50_seeds_and_again(
     assert again.verdicts[checker] == verdict
 
 
-@pytest.mark.parametrize("name", SIMULATED)
+@pytest.mark.parametrize(
+    "name",
+    # Three interpreters each: those with much to do are left out of the quick tests.
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith("queue-") else ()) for name in SIMULATED],
+)
 def test_one_seed_gives_one_history_whatever_the_hash_seed(name: str) -> None:
     program = (
         "import sys, hashlib\n"

@@ -13,6 +13,7 @@ from dsm_jepsen.checkers._queue_readings import Chart as Chart
 from dsm_jepsen.checkers.adequacy import adequacy as adequacy
 from dsm_jepsen.checkers.agreement import agreement as agreement
 from dsm_jepsen.checkers.availability import availability as availability
+from dsm_jepsen.checkers.come_back import come_back as come_back
 from dsm_jepsen.checkers.commits_hit import commits_hit as commits_hit
 from dsm_jepsen.checkers.convergence import convergence as convergence
 from dsm_jepsen.checkers.convergence_after_heal import convergence_after_heal as convergence_after_heal
@@ -26,9 +27,12 @@ from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_tra
 from dsm_jepsen.checkers.linearizable import Budget as Budget
 from dsm_jepsen.checkers.linearizable import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
+from dsm_jepsen.checkers.lost_claims import lost_claims as lost_claims
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races
 from dsm_jepsen.checkers.lost_sessions import lost_sessions as lost_sessions
 from dsm_jepsen.checkers.majority_available import majority_available as majority_available
+from dsm_jepsen.checkers.members_agree import COMPARISON as COMPARISON
+from dsm_jepsen.checkers.members_agree import members_agree as members_agree
 from dsm_jepsen.checkers.minority_refuses import minority_refuses as minority_refuses
 from dsm_jepsen.checkers.models import REJECT as REJECT
 from dsm_jepsen.checkers.models import UNKNOWN as UNKNOWN

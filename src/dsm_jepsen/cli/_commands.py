@@ -10,7 +10,7 @@ from typing import Any
 import rich_click as click
 
 from dsm_jepsen import __version__
-from dsm_jepsen.cli._machines import login_options, machine_options, take_login, take_machines
+from dsm_jepsen.cli._machines import doctor_for, login_options, machine_options, take_login, take_machines
 from dsm_jepsen.cli._progress import interrupts_last, progress
 from dsm_jepsen.cluster.sim import LIES
 from dsm_jepsen.dsm.ensemble import VARIANTS
@@ -235,7 +235,10 @@ def _run_once(scenario: Scenario, options: Options) -> Result:
         try:
             result = run(scenario, options, phase=phase)
         except RefusedError as error:
-            raise RefusedError(f"{error}\n`dsm-jepsen doctor` shows what can run here") from error
+            where = "here" if options.machines is None else "there"
+            raise RefusedError(
+                f"{error}\n`{doctor_for(options.machines)}` shows what can run {where}"
+            ) from error
     _show(result)
     _draw(result)
     return result

@@ -25,12 +25,12 @@ from dsm_jepsen.cli._commands import _zookeeper_home as zookeeper_home
 from dsm_jepsen.cli._machines import machine_options, take_machines
 from dsm_jepsen.cli._progress import progress
 from dsm_jepsen.nemesis import describe
-from dsm_jepsen.scenarios import Findings, Options, probe, scenarios
+from dsm_jepsen.scenarios import Findings, Options, probe, scenarios, warning_of
 from dsm_jepsen.scenarios.runner import CLUSTERS, STORES
 
 _WIDTH = 100
 _FIRST, _CELL = 18, 12
-"""Of which the columns take so much."""
+"""Of which the columns take so much; the first one more, if what stands there is longer."""
 _LIBRARIES = ("aetcd", "etcd3", "kazoo", "docker", "paramiko")
 _PROGRAMS = {"etcd-binary": "{}", "java": "{}", "docker": "Docker Engine {}"}
 """What a cluster may tell among its versions, and how it is shown."""
@@ -144,23 +144,29 @@ def _versions(found: Found) -> Iterator[str]:
     }
     if seen:
         yield f"programs: {', '.join(sorted(seen))}"
+    known = {warning_of(one.versions) for by_store in found.values() for one in by_store.values()}
+    for warning in sorted(filter(None, known)):
+        yield from textwrap.wrap(f"warning: {warning}", _WIDTH, break_on_hyphens=False)
 
 
-def _head(first: str, clusters: Iterable[str], last: str = "") -> Iterator[str]:
+def _head(title: str, clusters: Iterable[str], last: str = "", *, first: int = _FIRST) -> Iterator[str]:
     yield ""
-    yield from _row(first, clusters, [last])
+    yield from _row(title, clusters, [last], width=first)
 
 
 def _groups(
     what: str, clusters: Iterable[str], groups: Mapping[tuple[str, ...], Sequence[str]]
 ) -> Iterator[str]:
-    yield from _head("needs", clusters, what)
+    first = max(_FIRST, *(len(needs) + 2 for needs, *_ in groups))
+    yield from _head("needs", clusters, what, first=first)
     for (needs, *cells), names in sorted(groups.items()):
-        yield from _row(needs or "no fault", cells, names)
+        yield from _row(needs or "no fault", cells, names, width=first)
 
 
-def _row(first: str, cells: Iterable[str], names: Sequence[str] = ()) -> Iterator[str]:
-    start = f"{first:<{_FIRST}}" + "".join(f"{cell:<{_CELL}}" for cell in cells)
+def _row(
+    title: str, cells: Iterable[str], names: Sequence[str] = (), *, width: int = _FIRST
+) -> Iterator[str]:
+    start = f"{title:<{width}}" + "".join(f"{cell:<{_CELL}}" for cell in cells)
     yield from textwrap.wrap(
         start + ", ".join(names),
         _WIDTH,

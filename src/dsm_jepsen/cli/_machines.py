@@ -1,5 +1,6 @@
 """The options of commands about machines over SSH."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ def take_machines(options: dict[str, Any]) -> Machines | None:
             "--cluster ssh needs --nodes-file, a file with a line for each machine: [user@]host[:port]"
         )
     return _machines(chosen)
+
+
+def doctor_for(machines: Machines | None) -> str:
+    """The command that tells what can run here, or on these machines."""
+    words = ["dsm-jepsen", "doctor"]
+    if machines is not None:
+        defaults = Machines(nodes_file=machines.nodes_file)
+        words += ["--nodes-file", str(machines.nodes_file)]
+        for name in ("username", "ssh_private_key", "known_hosts", "insecure_host_keys"):
+            value = getattr(machines, name)
+            if value != getattr(defaults, name):
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
 
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:

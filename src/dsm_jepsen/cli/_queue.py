@@ -23,6 +23,7 @@ from dsm_jepsen.dsm.queue.flawed import VARIANTS
 from dsm_jepsen.dsm.queue.machine import Machine
 from dsm_jepsen.dsm.queue.receiver import Receiver
 from dsm_jepsen.dsm.queue.retention import KEEP_MS
+from dsm_jepsen.dsm.queue.worker import SLOTS
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import DefiniteError, Env, OutcomeError, Rng
 from dsm_jepsen.env.real import HttpNetwork, RealClock
@@ -52,9 +53,10 @@ def load_machines(modules: tuple[str, ...]) -> Mapping[str, AnyMachine]:
     for name in modules:
         try:
             module = importlib.import_module(name)
-        except ImportError as error:
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
             raise click.UsageError(
-                f"--machines {name}: {error}; expected a module, such as {EXAMPLES[0]}"
+                f"--machines {name}: {why}; expected a module that can be imported, such as {EXAMPLES[0]}"
             ) from error
         machines = [value for value in vars(module).values() if isinstance(value, Machine)]
         if not machines:
@@ -127,7 +129,9 @@ def _outcomes(act: Callable[..., Awaitable[int]]) -> Callable[..., int]:
 @_options
 @_machines
 @click.option("--name", "node", default=socket.gethostname, help="The worker's name [default: the host's].")
-@click.option("--slots", type=click.IntRange(min=1), default=8, show_default=True, help="Instances at once.")
+@click.option(
+    "--slots", type=click.IntRange(min=1), default=SLOTS, show_default=True, help="Instances at once."
+)
 @click.option(
     "--keep-hours",
     type=click.FloatRange(min=0.02),
@@ -210,7 +214,17 @@ async def submit(
         value = json.loads(payload)
     except ValueError as error:
         raise click.UsageError(f"--payload {payload!r} is no JSON: {error}") from error
-    async with _open(store_url, name, load_machines(modules)) as queue:
+    machines = load_machines(modules)
+    if machine not in machines:
+        raise click.UsageError(
+            f"no machine {machine!r}; those of {', '.join(modules)} are {', '.join(machines)}, "
+            "and --machines MODULE names others"
+        )
+    try:
+        machines[machine].encode(value)
+    except ValueError as error:
+        raise click.UsageError(f"--payload {payload!r}: {error}") from error
+    async with _open(store_url, name, machines) as queue:
         instance = queue.new_id()
         # Told before it is sent: whatever comes of it, it can be looked for.
         click.echo(instance)
@@ -339,7 +353,7 @@ def _show(record: Record) -> None:
         step = f"{note.source} -> {note.state}" if note.source else note.state
         error = f"  {note.error}" if note.error else ""
         click.echo(
-            f"  {note.number:>3}  {moment:%H:%M:%S.%f}"[:-3]
+            f"  {note.number:>3}  {moment:%Y-%m-%d %H:%M:%S.%f}"[:-3]
             + f"  token {note.token}  seq {note.seq}  {note.what:<12}  {step}  by {note.by}{error}"
         )
 

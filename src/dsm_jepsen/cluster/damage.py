@@ -36,8 +36,7 @@ def damage(folder: Path, how: str) -> str:
     newest = next((file for file in reversed(files) if written[file]), None)
     if newest is None:
         raise LookupError(f"no log has been written in {folder} yet")
-    # Sparse: what is reserved and not written takes no room. The owners stay.
-    subprocess.run(["cp", "-a", "--sparse=always", str(folder), str(copy)], check=True)  # noqa: S603, S607
+    _copy(folder, copy)
     middle = written[newest] // 2
     with newest.open("r+b") as file:
         if how == "truncate":
@@ -51,7 +50,7 @@ def damage(folder: Path, how: str) -> str:
 
 
 def repair(folder: Path) -> str:
-    """Put the copy of before the last damage in the folder's place; returns what was done.
+    """Put the copy of before the last damage into the folder; returns what was done.
 
     Raises:
         LookupError: there is none.
@@ -59,9 +58,19 @@ def repair(folder: Path) -> str:
     copy = _copy_of(folder)
     if not copy.exists():
         raise LookupError(f"{folder} was never damaged, or given back already")
-    shutil.rmtree(folder)
-    copy.rename(folder)
+    # The folder stays: a disk may be mounted there.
+    for child in folder.iterdir():
+        shutil.rmtree(child) if child.is_dir() else child.unlink()
+    _copy(copy, folder)
+    shutil.rmtree(copy)
     return f"{folder.name} is as it was"
+
+
+def _copy(source: Path, target: Path) -> None:
+    # Sparse: what is reserved and not written takes no room. The owners stay.
+    target.mkdir(exist_ok=True)
+    argv = ["cp", "-a", "--sparse=always", f"{source}/.", str(target)]
+    subprocess.run(argv, check=True)  # noqa: S603
 
 
 def _copy_of(folder: Path) -> Path:

@@ -27,6 +27,8 @@ class Capability(StrEnum):
     SLOW = "slow"
     CLOCK = "clock"
     DISK = "disk"
+    POWER = "power"
+    SPACE = "space"
 
 
 class ProcessState(StrEnum):
@@ -130,6 +132,33 @@ class Control(Protocol):
         """Give a killed store member the disk back that it had before the last ``damage``.
 
         Whatever it has promised since then is lost: only for one that did not start any more.
+        """
+        ...
+
+    async def cut_power(self, node: str) -> str:
+        """Kill a store member and take from its disk what it had not synced; returns what was done, as proof.
+
+        ``restart`` starts it again with the rest. Power fails for several at once by calls at the same time.
+
+        Raises:
+            RefusedError: the member does not run, or its disk is not one of its own.
+        """
+        ...
+
+    async def fill_disk(self, node: str) -> int:
+        """Leave no room on a store member's disk; how many bytes are free then is the proof of it.
+
+        What becomes of the member is up to the store: it may refuse writes, or die now or later.
+
+        Raises:
+            RefusedError: its disk is not one of its own.
+        """
+        ...
+
+    async def free_disk(self, node: str) -> int:
+        """Give back what ``fill_disk`` took, also of a dead member, which this does not start again.
+
+        Harmless where nothing was taken. Returns how many bytes are free.
         """
         ...
 

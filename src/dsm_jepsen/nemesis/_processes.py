@@ -70,7 +70,7 @@ class ProcessFault(Nemesis):
         states = await self._states(control)
         acts = all(state is self.harmed for state in states.values())
         outcome = Outcome.INSTALLED if acts else Outcome.INDETERMINATE
-        return report(outcome, self._hosts, processes=_words(states), **evidence)
+        return report(outcome, self._hosts, processes=words(states), **evidence)
 
     async def stop(self, control: Control) -> Report:
         """Bring the victims back; if some do not come the others do, and ``stop`` may be repeated."""
@@ -82,7 +82,7 @@ class ProcessFault(Nemesis):
         for error in restored:
             if error is not None:
                 raise error
-        ended = report(Outcome.ENDED, self._hosts, processes=_words(await self._states(control)))
+        ended = report(Outcome.ENDED, self._hosts, processes=words(await self._states(control)))
         self._victims = ()
         return ended
 
@@ -108,7 +108,8 @@ class ProcessFault(Nemesis):
         return {f"{node}/{role}": await control.state(node, role) for node, role in self._victims}
 
 
-def _words(states: dict[str, ProcessState]) -> dict[str, str]:
+def words(states: dict[str, ProcessState]) -> dict[str, str]:
+    """Give states as the history's values."""
     return {process: str(state) for process, state in states.items()}
 
 

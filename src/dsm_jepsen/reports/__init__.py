@@ -31,12 +31,14 @@ def draw(folder: Path, history: History, info: RunInfo, verdicts: Mapping[str, V
     from dsm_jepsen.reports.states import states_over_time
 
     try:
-        if queue := instances_over_time(history, info, folder):
+        queue = instances_over_time(history, info, folder)
+        if queue is not None:
             charts = draw_queue(queue, folder)
         else:
             chart = states_over_time(history, info)
             charts = draw_chart(chart, folder) if chart.levels or chart.events else []
         svg = charts[1].read_text(encoding="utf-8") if charts else None
-        return [*charts, write_report(folder, history, info, verdicts, chart=svg)]
+        of_queue = queue is not None
+        return [*charts, write_report(folder, history, info, verdicts, chart=svg, of_queue=of_queue)]
     except Exception as error:
         raise ReportError(f"{folder}: {type(error).__name__}: {error}") from error

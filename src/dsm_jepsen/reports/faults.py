@@ -7,6 +7,7 @@ evidence. Histories of other harnesses say less: there a start counts as install
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dsm_jepsen.checkers import COMPARISON
 from dsm_jepsen.history import History, Op
 from dsm_jepsen.reports.details import in_words, name_of
 from dsm_jepsen.reports.operations import faults
@@ -85,6 +86,8 @@ def fault_rows(history: History, nodes: Sequence[str], *, limit: int) -> list[Fa
     for begin, completion in faults(history):
         if len(rows) == limit:
             break
+        if begin.f == COMPARISON:
+            continue  # a look at the store when all is over, judged by a checker of its own
         said = _report(completion)
         told = [key for key in sorted(said) if key not in _SAID_ELSEWHERE]
         evidence = [f"{name_of(key)}: {in_words(key, said[key])}" for key in told]

@@ -66,6 +66,7 @@ def write_report(
     verdicts: Mapping[str, Verdict],
     *,
     chart: str | None,
+    of_queue: bool = False,
     rows_max: int = _ROWS_MAX,
 ) -> Path:
     """Write ``report.html`` into a run's folder and return its path.
@@ -76,6 +77,7 @@ def write_report(
         info: where it comes from.
         verdicts: by checker.
         chart: SVG of our own making: it stands in the page as it is.
+        of_queue: whether it is that of a work queue, and not of states.
         rows_max: how many operations to show, besides the culprits.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -98,6 +100,7 @@ def write_report(
         info=info,
         findings=sorted(findings, key=lambda finding: finding.word == "VALID"),
         chart=None if chart is None else Markup(_inline(chart)),  # noqa: S704 - our own drawing
+        of_queue=of_queue,
         rows=shown,
         culprits=culprits,
         left_out=sum(1 for _ in history.operations()) + sum(1 for _ in faults(history)) - len(shown),

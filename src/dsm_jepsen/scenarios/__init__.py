@@ -10,6 +10,7 @@ from dsm_jepsen.scenarios._clusters import Findings as Findings
 from dsm_jepsen.scenarios._clusters import probe as probe
 from dsm_jepsen.scenarios._file import open_scenario as open_scenario
 from dsm_jepsen.scenarios._machines import Machines as Machines
+from dsm_jepsen.scenarios._phases import warning_of as warning_of
 from dsm_jepsen.scenarios.runner import Options as Options
 from dsm_jepsen.scenarios.runner import Result as Result
 from dsm_jepsen.scenarios.runner import judge as judge

@@ -3,7 +3,7 @@
 ``probe`` goes the same way as a run, as far as it is known what a run could do, so that what it says is true.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,10 @@ from dsm_jepsen.scenarios._base import Scenario
 if TYPE_CHECKING:
     from dsm_jepsen.scenarios.runner import Options
 
+_OF_DISKS = {Capability.POWER, Capability.SPACE}
+_SURE = {Capability.KILL, Capability.PAUSE}
+"""What containers can do in any case."""
+_ONE = ("n1",)
 _NO_IMAGE = "not tried before the image is there: dsm-jepsen cluster build"
 
 
@@ -62,7 +66,8 @@ def probe(options: "Options") -> Findings:
         if options.cluster == "docker":
             found = _probe_containers(options)
         else:
-            with open_cluster(options, Path(), _ignore) as cluster:
+            everything = frozenset(Capability)
+            with open_cluster(options, Path(), _ignore, needs=everything, fits=_ignore) as cluster:
                 found = _findings(cluster)
     except (RefusedError, ClusterError) as error:
         return Findings(unusable=str(error))
@@ -88,16 +93,26 @@ def check_clients(options: "Options") -> None:
 
 
 @contextmanager
-def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -> Iterator[Cluster]:
+def open_cluster(
+    options: "Options",
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    needs: Collection[Capability],
+    fits: Callable[[Cluster], None],
+) -> Iterator[Cluster]:
     """Make the cluster that was asked for, not yet started, and let go of it at the end.
 
     Args:
         options: which.
         folder: of the run: where logs go.
         say: is told what takes time.
+        needs: what will be done to it: members get disks of their own only if those will be harmed.
+        fits: raises RefusedError at a cluster that cannot do it, as far as is known when it is called: of
+            hosts before any is reached or made, and of containers when there is one of them.
 
     Raises:
-        RefusedError: it cannot be used here; the message says what to do.
+        RefusedError: it cannot be used here, or does not fit; the message says what to do.
         ClusterError: it should have worked and did not.
     """
     if options.cluster == "simulated":
@@ -110,34 +125,49 @@ def open_cluster(options: "Options", folder: Path, say: Callable[[str], None]) -
             run_folder=folder,
             zookeeper_home=options.zookeeper_home,
             network=options.network,
-            **_common(options),
+            **_common(options, needs),
         )
         check_clients(options)  # nodes are such, and run here
         yield made
     elif options.cluster == "docker":
-        from dsm_jepsen.cluster.docker.fleet import DockerFleet, ready_image  # noqa: PLC0415 - an extra
+        from dsm_jepsen.cluster.docker.fleet import DockerFleet  # noqa: PLC0415 - an extra
 
-        with _hosts(options, folder, DockerFleet(image=ready_image(say))) as containers:
+        disks = not _OF_DISKS.isdisjoint(needs)
+        if not _SURE.issuperset(needs):
+            one = DockerFleet(nodes=_ONE, disks=disks, say=say)
+            with _hosts(options, folder, one, needs, fits, nodes=_ONE) as container:
+                fits(container)
+        with _hosts(options, folder, DockerFleet(disks=disks, say=say), needs, fits) as containers:
             yield containers
     else:
         assert options.machines is not None
         fleet, nodes, command = options.machines.fleet(store=options.store, etcd_client=options.etcd_client)
-        with _hosts(options, folder, fleet, nodes=nodes, command=command) as machines:
+        with _hosts(options, folder, fleet, needs, fits, nodes=nodes, command=command) as machines:
             yield machines
 
 
 @contextmanager
-def _hosts(options: "Options", folder: Path, fleet: Fleet, **of_fleet: Any) -> Iterator[HostsCluster]:
-    with prepared(HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options))) as cluster:
+def _hosts(
+    options: "Options",
+    folder: Path,
+    fleet: Fleet,
+    needs: Collection[Capability],
+    fits: Callable[[Cluster], None],
+    **of_fleet: Any,
+) -> Iterator[HostsCluster]:
+    cluster = HostsCluster(fleet, run_folder=folder, **of_fleet, **_common(options, needs))
+    fits(cluster)
+    with prepared(cluster):
         yield cluster
 
 
-def _common(options: "Options") -> dict[str, Any]:
+def _common(options: "Options", needs: Collection[Capability]) -> dict[str, Any]:
     """What all real clusters are told."""
     return {
         "open_store": partial(open_store, client=options.etcd_client),
         "store": options.store,
         "kill_stale": not options.keep_stale_connections,
+        "own_disks": not _OF_DISKS.isdisjoint(needs),
         "node_options": ("--etcd-client", options.etcd_client),
     }
 
@@ -151,10 +181,11 @@ def _probe_containers(options: "Options") -> Findings:
         engine = {"docker": str(client.version()["Version"])}
         image = find_image(client)
     if image is None:
-        unsure = frozenset(Capability) - {Capability.KILL, Capability.PAUSE}
+        unsure = frozenset(Capability) - _SURE
         return Findings(reasons=dict.fromkeys(sorted(unsure), _NO_IMAGE), versions=engine, tried=False)
-    one = ("n1",)
-    with _hosts(options, Path(), DockerFleet(image=image, nodes=one), nodes=one) as container:
+    everything = frozenset(Capability)
+    fleet = DockerFleet(image=image, nodes=_ONE, disks=True)
+    with _hosts(options, Path(), fleet, everything, _ignore, nodes=_ONE) as container:
         return _findings(container)
 
 
@@ -162,5 +193,5 @@ def _findings(cluster: Cluster) -> Findings:
     return Findings(reasons=dict(cluster.control.reasons()), versions=dict(cluster.versions()))
 
 
-def _ignore(_: str) -> None:
+def _ignore(_: object) -> None:
     pass

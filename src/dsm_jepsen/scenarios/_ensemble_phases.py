@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dsm_jepsen.cluster import NODES
 from dsm_jepsen.scenarios._base import Settings
 from dsm_jepsen.scenarios.generators import (
     NOTHING,
@@ -95,6 +96,23 @@ def fault_mid_commit(name: str, sending: Generator, *, nodes: Sequence[str] | No
     wait = then(sleep(_ARRIVED_S), sleep_below(_COMMIT_S, purpose="mid-commit/after"))
     begin = then(wait, once(f"start-{name}", nodes))
     return any_of(clients(sending), nemesis(begin))
+
+
+def killed_mid_commit(name: str, *, purpose: str, nodes: Sequence[str] | None = None) -> Generator:
+    """Send an event to each node at once, let the kill hit them, go on for a second, end the fault.
+
+    Args:
+        name: a fault that kills.
+        purpose: of the draws.
+        nodes: whom it kills, if they are not to be drawn.
+    """
+    # H fits every state: whoever sends it makes its node commit.
+    volley = reserve((len(NODES), each_process(any_sends("H"))), default=NOTHING)
+    after = time_limit(1, stagger(0.01, load(purpose=purpose, events=3)))
+    return phases(
+        fault_mid_commit(name, then(volley, after), nodes=nodes),
+        nemesis(then(sleep(1), once(f"stop-{name}"))),
+    )
 
 
 def joined() -> Generator:

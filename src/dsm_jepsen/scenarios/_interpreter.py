@@ -8,7 +8,7 @@ It is plain asyncio and runs on the simulator's loop and the real one alike.
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,11 @@ class Interpreter:
                 await self._wait(emission.until_ns)
             else:
                 generator = self._begin(emission, generator)
+
+    async def note(self, f: str, found: Callable[[], Awaitable[Any]]) -> None:
+        """Do a step of the harness itself while nothing else is under way, and record what it found."""
+        self._record(NEMESIS, "info", f, None)
+        self._record(NEMESIS, "info", f, await found())
 
     async def close(self) -> None:
         """End what is still running and close all clients."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsm_jepsen.cluster import NODES
 from dsm_jepsen.cluster.hosts import Fleet
 from dsm_jepsen.env import RefusedError
 
@@ -45,9 +46,15 @@ class Machines:
             etcd_client: the nodes' client library.
 
         Raises:
-            RefusedError: the file is malformed, or paramiko is not installed.
+            RefusedError: the file is malformed or has not five machines, the key cannot be used, or paramiko
+                is not installed.
         """
         targets, login = self._read()
+        if len(targets) != len(NODES):
+            raise RefusedError(
+                f"{self.nodes_file} has {len(targets)} machines, and scenarios are made for {len(NODES)}: "
+                f"list {len(NODES)}, a line for each"
+            )
         from dsm_jepsen.cluster import ssh  # noqa: PLC0415 - needs an extra
 
         fleet = ssh.SshFleet(
@@ -89,4 +96,6 @@ class Machines:
             known_hosts=None if self.insecure_host_keys else self.known_hosts.expanduser(),
             sudo_password=self.sudo_password or os.environ.get(ssh.SUDO_PASSWORD),
         )
-        return ssh.read_nodes_file(self.nodes_file), login
+        targets = ssh.read_nodes_file(self.nodes_file)
+        ssh.check_key(login)
+        return targets, login

@@ -1,26 +1,34 @@
-"""The phases of a run: set-up, main, heal, settle, final reads, tear-down.
+"""The phases of a run: set-up, main, heal, settle, final reads, comparison of the store's members, tear-down.
 
 The same on every cluster. Whatever happens, also when it is cancelled, faults are ended and the
 cluster is stopped.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from dsm_jepsen.checkers import COMPARISON
 from dsm_jepsen.cluster import Cluster, ClusterError
-from dsm_jepsen.env import Capability, RefusedError, Rng, System
+from dsm_jepsen.env import Capability, RefusedError, Rng, Site, System
 from dsm_jepsen.history import Op
 from dsm_jepsen.nemesis import NEMESES
 from dsm_jepsen.scenarios._base import Scenario, Workload
 from dsm_jepsen.scenarios._interpreter import Crew, Interpreter
+from dsm_jepsen.scenarios._members import compare_members
 from dsm_jepsen.scenarios.generators import nemesis, once, phases
 
 READY_WITHIN_S = 30.0
 """How long the nodes may take to become ready."""
 
 
-_IN_WORDS = {Capability.CLOCK: "skew clocks", Capability.DISK: "spoil disks"}
+_IN_WORDS = {
+    Capability.CLOCK: "skew clocks",
+    Capability.DISK: "spoil disks",
+    Capability.POWER: "cut the power of members",
+    Capability.SPACE: "fill disks",
+}
 """What cannot be done, where a capability's name is no verb."""
 
 
@@ -69,6 +77,8 @@ async def carry_out(
             await asyncio.sleep(workload.settle_s)
             observer.phase("final phase")
             await interpreter.run(workload.final_generator)
+            observer.phase("comparing the store's members")
+            await interpreter.note(COMPARISON, lambda: _compared(cluster, sites))
         finally:
             await interpreter.close()
     finally:
@@ -91,6 +101,16 @@ def refuse_impossible(scenario: Scenario, cluster: Cluster) -> None:
                 f"{' nor '.join(_IN_WORDS.get(one, one) for one in missing)} here"
                 f"{': ' if because else ''}{because}; run it on another cluster (--cluster)"
             )
+
+
+async def _compared(cluster: Cluster, sites: Sequence[Site]) -> dict[str, Any]:
+    """Say whether the members agree, and what is known to be wrong with such a store."""
+    return {**await compare_members(sites), "warning": warning_of(cluster.versions())}
+
+
+def warning_of(versions: Mapping[str, str]) -> str | None:
+    """What a cluster says is wrong with what it runs."""
+    return versions.get("etcd-warning")
 
 
 async def _wait_ready(system: System, cluster: Cluster) -> None:

@@ -14,6 +14,7 @@ from dsm_jepsen.checkers import (
     instances_end,
     joins_once,
     legal_steps,
+    lost_claims,
     stats,
     steps_once,
 )
@@ -25,6 +26,7 @@ from dsm_jepsen.env import System
 from dsm_jepsen.scenarios.generators import (
     Ask,
     Generator,
+    any_of,
     clients,
     cycle,
     nemesis,
@@ -67,8 +69,8 @@ _QUIET_S = 60
 
 _READ_S = 30
 
-_LOOKERS = 2
-"""Client threads that do nothing but look at instances, while the others submit."""
+_LOOKERS = 3
+"""Client threads that do nothing but look at instances, while the others submit; two nodes may be cut off."""
 
 
 def queue(variant: str | None) -> System:
@@ -113,19 +115,20 @@ def _submit(instance: str, machine: str, *, tick_ms: int, **fields: Any) -> Gene
 def load(
     work: Sequence[Generator], ids: Sequence[str], *, seconds: float, within_s: float | None = None
 ) -> Generator:
-    """Clients do these operations, and look at instances.
+    """Clients do these operations, and look at instances, at one of them or at all that go on.
 
     Args:
         work: the operations.
-        ids: of the instances to look at.
+        ids: of the instances to look at one by one.
         seconds: how long to look.
         within_s: over how long the operations are spread; ``None``: as long as that, 0: all at once.
     """
     mean_s = (seconds if within_s is None else within_s) / len(work)
     doing = then(*work)
     spread = stagger(mean_s, doing, purpose="queue/submit") if mean_s else doing
-    looks = cycle(then(sleep_below(0.3, purpose="queue/rest"), once("look", _any_of(ids))))
-    return clients(reserve((_LOOKERS, time_limit(seconds, looks)), default=spread))
+    one = cycle(then(sleep_below(0.3, purpose="queue/rest"), once("look", _any_of(ids))))
+    everything = cycle(then(sleep(0.5), once("look")))
+    return clients(reserve((_LOOKERS, time_limit(seconds, any_of(one, everything))), default=spread))
 
 
 def _any_of(ids: Sequence[str]) -> Any:
@@ -138,11 +141,11 @@ def fault(name: str, *, calm_s: float, acts_s: float, times: int = 1) -> Generat
     return nemesis(cycle(then(calm, once(f"start-{name}"), sleep(acts_s), once(f"stop-{name}")), times=times))
 
 
-def final_reads() -> Generator:
-    """Wait until nothing goes on, within a bound; then read everything."""
+def final_reads(*, quiet_s: float = _QUIET_S) -> Generator:
+    """Wait until nothing goes on, so long at most; then read everything."""
     return clients(
         phases(
-            time_limit(_QUIET_S, _until_answered("quiet", pause_s=0.5)),
+            time_limit(quiet_s, _until_answered("quiet", pause_s=0.5)),
             *(time_limit(_READ_S, _until_answered(f, pause_s=0.2)) for f in ("records", "effects")),
         )
     )
@@ -167,7 +170,11 @@ def expected(submitted: Mapping[str, Any]) -> frozenset[str]:
 
 
 def queue_checkers(
-    min_ok: Mapping[str, int], *faults: str, forks: bool = False, min_kinds: int = 0
+    min_ok: Mapping[str, int],
+    *faults: str,
+    forks: bool = False,
+    holder_lives: bool | None = None,
+    min_kinds: int = 0,
 ) -> dict[str, Checker]:
     """The checkers of every queue scenario.
 
@@ -175,6 +182,8 @@ def queue_checkers(
         min_ok: how many operations of a name must have ended ok for the run to mean anything.
         faults: names of nemeses that must have acted.
         forks: whether there are instances that fork.
+        holder_lives: whether workers outlive the faults, which must have cost one of them a claim;
+            ``None``: they need not have.
         min_kinds: how many different faults must have acted, and each time have ended.
     """
     return {
@@ -183,6 +192,7 @@ def queue_checkers(
         **({"joins-once": joins_once(CHARTS)} if forks else {}),
         "instances-end": instances_end(expected),
         "effects-once": effects_once(frozenset({"relay", "braid", "poison"})),
+        **({} if holder_lives is None else {"lost-claims": lost_claims(*faults, holder_lives=holder_lives)}),
         "stats": stats,
         "adequacy": adequacy(
             {**min_ok, "look": 10, "records": 1, "effects": 1},

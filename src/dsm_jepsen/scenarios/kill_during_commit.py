@@ -8,7 +8,6 @@ Known to catch: time-outs that are told as failures, commits torn by a crash.
 """
 
 from dsm_jepsen.checkers import commits_hit, join_equals_live
-from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.ensemble import FRESH_MS
 from dsm_jepsen.scenarios._base import Scenario, Settings, Workload
 from dsm_jepsen.scenarios._ensemble import (
@@ -19,27 +18,8 @@ from dsm_jepsen.scenarios._ensemble import (
     ensemble_checkers,
     node_of,
 )
-from dsm_jepsen.scenarios._ensemble_phases import (
-    any_sends,
-    fault_mid_commit,
-    joined,
-    load,
-    settled_reads,
-)
-from dsm_jepsen.scenarios.generators import (
-    NOTHING,
-    Generator,
-    clients,
-    each_process,
-    nemesis,
-    once,
-    phases,
-    reserve,
-    sleep,
-    stagger,
-    then,
-    time_limit,
-)
+from dsm_jepsen.scenarios._ensemble_phases import joined, killed_mid_commit, settled_reads
+from dsm_jepsen.scenarios.generators import Generator, clients, phases, sleep, then
 
 _CONCURRENCY = 10
 
@@ -49,12 +29,8 @@ _ROUNDS = 2
 
 
 def _round(kill: str) -> Generator:
-    # H fits every state: whoever sends it makes its node commit.
-    volley = reserve((len(NODES), each_process(any_sends("H"))), default=NOTHING)
-    after = time_limit(1, stagger(0.01, load(purpose="kill-during-commit/f", events=3)))
     return phases(
-        fault_mid_commit(kill, then(volley, after)),
-        nemesis(then(sleep(1), once(f"stop-{kill}"))),
+        killed_mid_commit(kill, purpose="kill-during-commit/f"),
         clients(then(sleep(2), joined())),
     )
 

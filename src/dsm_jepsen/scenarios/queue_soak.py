@@ -62,7 +62,11 @@ def _kinds(first: int, count: int, *, tick_ms: int) -> tuple[list[Generator], li
 def _workload(_: Settings) -> Workload:
     crowd, early = _kinds(0, _CROWD, tick_ms=50)
     flow, late = _kinds(_CROWD, _FLOW, tick_ms=200)
-    faults = cycle(one_of(*(_fault(name) for name in _FAULTS), purpose="queue-soak/fault"))
+    # The first two from different halves, so that no run has all its faults of one kind.
+    one, other = (
+        one_of(*map(_fault, some), purpose="queue-soak/fault") for some in (_FAULTS[:5], _FAULTS[5:])
+    )
+    faults = then(one, other, cycle(one_of(*map(_fault, _FAULTS), purpose="queue-soak/fault")))
     work = phases(
         load(crowd, early, seconds=2, within_s=0), load(flow, [*early, *late], seconds=_SECONDS - 2)
     )

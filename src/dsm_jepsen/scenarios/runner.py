@@ -10,28 +10,32 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from dsm_jepsen import __version__
-from dsm_jepsen.checkers import Verdict, check_all, worst
+from dsm_jepsen.checkers import COMPARISON, Checker, Verdict, check_all, members_agree, worst
 from dsm_jepsen.cluster import Cluster
 from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.env import Clock
 from dsm_jepsen.env.real import RealClock
 from dsm_jepsen.history import History, HistoryError, Op, jsonl
 from dsm_jepsen.reports import RunInfo, read_info, write_info, write_results
-from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, unknown
+from dsm_jepsen.scenarios._base import Scenario, ScenarioError, Settings, Workload, unknown
 from dsm_jepsen.scenarios._clusters import check_clients, open_cluster
 from dsm_jepsen.scenarios._file import open_scenario
 from dsm_jepsen.scenarios._folder import make_folder, plan_folder
 from dsm_jepsen.scenarios._machines import Machines
-from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible
+from dsm_jepsen.scenarios._phases import Observer, carry_out, refuse_impossible, warning_of
 
 CLUSTERS = ("simulated", "local", "docker", "ssh")
 
 STORES = ("etcd", "zookeeper")
 
 ETCD_CLIENTS = ("aetcd", "etcd3")
+
+OF_EVERY_RUN: Mapping[str, Checker] = {"members-agree": members_agree}
+"""Checkers that no scenario has to name."""
 
 NETWORKS = ("auto", "namespaces", "loopback")
 
@@ -110,7 +114,7 @@ def simulate(
         cluster.run(
             carry_out(scenario, workload, scenario.system(variant), cluster, seed=seed, observer=observer)
         )
-    return Result(history=history, verdicts=check_all(workload.checkers, history))
+    return Result(history=history, verdicts=_verdicts(workload, history))
 
 
 def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -> Result:
@@ -135,7 +139,8 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
     system = scenario.system(options.variant)
     if system.program is None:  # its clients talk to the store themselves
         check_clients(options)
-    with open_cluster(options, folder, phase) as cluster:
+    fits = partial(refuse_impossible, scenario)
+    with open_cluster(options, folder, phase, needs=scenario.needs(), fits=fits) as cluster:
         refuse_impossible(scenario, cluster)
         try:
             make_folder(folder)
@@ -149,6 +154,8 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
         workload = scenario.workload(chosen)
         with _observe(folder, clock, history, phase) as observer:
             observer.log(f"dsm-jepsen {__version__}: {options.command}")
+            if warning := warning_of(info.versions):
+                observer.log(f"warning: {warning}")
             act = carry_out(scenario, workload, system, cluster, seed=options.seed, observer=observer)
             if isinstance(cluster, SimCluster):
                 try:
@@ -158,7 +165,7 @@ def run(scenario: Scenario, options: Options, *, phase: Callable[[str], None]) -
             else:
                 asyncio.run(act)
     phase("checking")
-    verdicts = check_all(workload.checkers, history)
+    verdicts = _verdicts(workload, history)
     write_results(folder, history, info, verdicts)
     return Result(history=history, verdicts=verdicts, folder=folder, info=info)
 
@@ -176,10 +183,16 @@ def judge(folder: Path) -> Result:
     except OSError as error:
         raise HistoryError(f"{error.filename}: {error.strerror}; expected the history of a run") from error
     workload = _scenario_of(info, folder).workload(info.settings)
-    verdicts = check_all(workload.checkers, loaded.history)
+    verdicts = _verdicts(workload, loaded.history)
     return Result(
         history=loaded.history, verdicts=verdicts, folder=folder, info=info, truncated=loaded.truncated
     )
+
+
+def _verdicts(workload: Workload, history: History) -> dict[str, Verdict]:
+    """Ask the scenario's checkers, and those of every run that compared the store's members."""
+    compared = any(op.f == COMPARISON for op in history.nemesis())
+    return check_all({**workload.checkers, **(OF_EVERY_RUN if compared else {})}, history)
 
 
 def _scenario_of(info: RunInfo, folder: Path) -> Scenario:

@@ -266,7 +266,7 @@ def hosts(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContex
 
 def docker(need: Need, folder: Path, common: Mapping[str, Any]) -> AbstractContextManager[World]:
     """Containers."""
-    fleet = DockerFleet(image=need("node_image"), nodes=NODES, log=print)
+    fleet = DockerFleet(image=need("node_image"), nodes=NODES, disks=True, log=print)
     return on_hosts(HostsCluster(fleet, **common), lambda host: in_container(host.container))
 
 
@@ -313,6 +313,7 @@ WORLDS = {
     "docker": (docker, [pytest.mark.docker]),
     "ssh": (ssh, [pytest.mark.ssh, pytest.mark.docker]),
 }
+LACKS = {"loopback": Capability.CUT, "docker": Capability.POWER}
 BINARIES = {"etcd": "etcd_binary", "zookeeper": "zookeeper"}
 
 
@@ -332,7 +333,7 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if name in ("local", "loopback", "hosts"):
         request.getfixturevalue(BINARIES[store])
     folder = tmp_path_factory.mktemp(name)
-    common = {"run_folder": folder / "run", "open_store": open_store, "store": store}
+    common = {"run_folder": folder / "run", "open_store": open_store, "store": store, "own_disks": True}
     make, _ = WORLDS[name]
     with make(request.getfixturevalue, folder, {**common, "nodes": NODES, "log": print}) as world:
         yield world
@@ -377,13 +378,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """Try links where there are some, and what is no matter of the store with one store only."""
+    """Try links and disks where there are some, and what is no matter of the store with one store only."""
 
     def left_out(item: Any) -> bool:
         name, store = item.callspec.params["started"]
-        return (store != "etcd" and item.get_closest_marker("members") is None) or (
-            name == "loopback" and Capability.CUT in needs(item)
-        )
+        other_store = store != "etcd" and item.get_closest_marker("members") is None
+        return other_store or LACKS.get(name) in needs(item)
 
     dropped = [item for item in items if "started" in getattr(item, "fixturenames", ()) and left_out(item)]
     items[:] = [item for item in items if item not in dropped]

@@ -376,6 +376,7 @@ async def test_what_makes_no_sense_is_refused(quiet: Any, verb: Verb, words: str
         (Capability.SLOW, lambda control: control.slow([link(ONE, TWO)], delay_ms=1, jitter_ms=0)),
         (Capability.SLOW, lambda control: control.flaky([link(ONE, TWO)], loss_per_mille=1)),
         (Capability.CLOCK, lambda control: control.skew("n1", NODE, offset_ms=0)),
+        (Capability.SPACE, lambda control: control.free_disk("n1")),
     ],
 )
 async def test_what_a_cluster_can_do_it_does_and_what_it_cannot_it_refuses_with_its_reason(

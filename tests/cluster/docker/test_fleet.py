@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,11 +17,16 @@ from dsm_jepsen.cluster import ClusterError
 from dsm_jepsen.cluster.docker.fleet import DockerFleet
 from dsm_jepsen.cluster.docker.image import Image
 from dsm_jepsen.cluster.docker.leftovers import OWNER, RUN, clean_leftovers, labels, remove
+from dsm_jepsen.cluster.hosts import HostsCluster, prepared
+from dsm_jepsen.dsm.stores import open_store
+from dsm_jepsen.env import Capability
 
 if TYPE_CHECKING:
     import docker
 
 pytestmark = pytest.mark.docker
+
+POWER, SPACE = Capability.POWER, Capability.SPACE
 
 PATIENCE_S = 60.0
 
@@ -71,6 +77,21 @@ def rules(container: str) -> str:
     return subprocess.run(
         ["docker", "exec", container, "nft", "list", "ruleset"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
+
+
+@pytest.mark.etcd
+@pytest.mark.parametrize(("disks", "lacks"), [(True, {POWER}), (False, {POWER, SPACE})])
+def test_disks_can_be_filled_if_the_fleet_has_some_and_none_can_have_its_power_cut_for_want_of_rights(
+    node_image: Image, tmp_path: Path, disks: bool, lacks: set[Capability]
+) -> None:
+    fleet = DockerFleet(image=node_image, nodes=["n1"], disks=disks)
+    with prepared(
+        HostsCluster(fleet, run_folder=tmp_path, open_store=open_store, nodes=["n1"], own_disks=True)
+    ) as cluster:
+        reasons = cluster.reasons()
+        assert {POWER, SPACE} & reasons.keys() == lacks
+        for capability in lacks:
+            assert "n1 gives a member no disk of its own: no mount namespace" in reasons[capability]
 
 
 def test_two_fleets_stand_side_by_side_and_are_gone_afterwards(

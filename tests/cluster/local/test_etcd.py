@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsm_jepsen.cluster.local import LocalCluster
-from dsm_jepsen.cluster.local.etcd import Etcd, find_etcd
+from dsm_jepsen.cluster.local.etcd import Binary, Etcd, find_etcd
 from dsm_jepsen.cluster.members.etcd import EtcdMember
 from dsm_jepsen.env import DefiniteError, IndefiniteError, RefusedError, Request, Response
 from dsm_jepsen.env.real import HttpNetwork
@@ -49,9 +49,53 @@ def test_the_etcd_beside_python_is_used_if_the_path_has_none(fake: Fake) -> None
     assert Etcd().versions() == {"etcd": "3.6.0-rc.1", "etcd-binary": str(path)}
 
 
+@pytest.mark.parametrize(
+    ("versions", "taken"),
+    [
+        (["3.5.1", "3.4.23"], 1),
+        (["3.5.0", "3.5.2", "3.5.3"], 2),
+        (["3.5.2", "3.3.1", "3.6.0"], 2),
+        (["3.4.23", "3.5.16"], 0),
+        (["3.5.10", "3.4.23"], 0),
+        (["3.5.1", "3.5.2"], 0),
+        (["3.5.1", "3.3.1"], 0),
+        (["3.5.2"], 0),
+    ],
+)
+def test_an_etcd_that_loses_writes_is_taken_only_if_there_is_no_other(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versions: list[str], taken: int
+) -> None:
+    folders = ["bin", "second", "venv"][: len(versions)]
+    (tmp_path / "second").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{tmp_path / 'second'}")
+    paths = [fake(version(number), on=folder) for number, folder in zip(versions, folders, strict=True)]
+    assert find_etcd() == Binary(str(paths[taken]), versions[taken])
+
+
+@pytest.mark.parametrize(
+    ("number", "sound"),
+    [
+        ("3.4.23", True),
+        ("3.5.0-rc.1", False),
+        ("3.5.0", False),
+        ("3.5.1", False),
+        ("3.5.2", False),
+        ("3.5.3", True),
+        ("3.5.10", True),
+        ("3.5.21", True),
+        ("3.6.0", True),
+    ],
+)
+def test_a_run_is_warned_of_an_etcd_that_loses_writes(fake: Fake, number: str, sound: bool) -> None:
+    fake(version(number))
+    warning = Etcd().versions().get("etcd-warning", "")
+    assert (warning == "") is sound
+    assert sound or ("etcd-io/etcd#13766" in warning and "3.5.3 or newer, first on the PATH" in warning)
+
+
 @pytest.mark.usefixtures("fake")
 def test_a_machine_without_etcd_is_told_what_to_install(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match=r"pip install 'dsm-jepsen\[local\]', or Debian's .* etcd-server"):
+    with pytest.raises(RefusedError, match=r"Debian's package etcd-server, or .* 'dsm-jepsen\[local\]'"):
         LocalCluster(run_folder=tmp_path, open_store=pytest.fail)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from dsm_jepsen.cluster.hosts.wheels import PINS
 from dsm_jepsen.cluster.ssh.login import Login
 from dsm_jepsen.cluster.ssh.nodes_file import Target
 
@@ -146,6 +147,30 @@ def new_sshd(tmp_path: Path) -> Iterator[Callable[..., Sshd]]:
     yield start
     for sshd in started:
         sshd.stop()
+
+
+BARE = """\
+FROM {base}
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends openssh-server >/dev/null \\
+ && rm -f /etc/ssh/ssh_host_* && mkdir -p /run/sshd
+LABEL dsm-jepsen.test=bare
+"""
+
+
+@pytest.fixture
+def bare_machine(docker_engine: object, tmp_path: Path) -> Iterator[Path]:
+    """A container with Debian and an sshd, and nothing else: its nodes file and keys."""
+    image = PINS.with_name("Dockerfile").read_text()
+    base = next(line.partition("BASE=")[2] for line in image.splitlines() if line.startswith("ARG BASE="))
+    made = "dsm-jepsen-test-bare"
+    argv = ["docker", "build", "--quiet", "--tag", made, "-"]
+    subprocess.run(argv, input=BARE.format(base=base), text=True, check=True, capture_output=True)
+    script = Path(__file__).parents[3] / "scripts" / "ssh-hosts"
+    try:
+        subprocess.run([script, "up", tmp_path / "bare", "1"], env={**os.environ, "IMAGE": made}, check=True)
+        yield tmp_path / "bare"
+    finally:
+        subprocess.run([script, "down", tmp_path / "bare"], check=True)
 
 
 @pytest.fixture

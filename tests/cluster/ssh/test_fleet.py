@@ -1,5 +1,6 @@
 """A fleet of three sshd's on the loopback: what it brings, what it asks for, and what it leaves."""
 
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from dsm_jepsen.cluster.ssh import connection, requirements
 from dsm_jepsen.cluster.ssh.fleet import COMMAND, SshFleet
 from dsm_jepsen.cluster.ssh.login import Login
 from dsm_jepsen.cluster.ssh.nodes_file import Target
-from dsm_jepsen.cluster.ssh.requirements import Requirements
+from dsm_jepsen.cluster.ssh.requirements import LIBRARIES, Requirements
 from dsm_jepsen.env import RefusedError
 
 pytestmark = pytest.mark.ssh
@@ -88,6 +89,7 @@ async def test_all_machines_that_lack_something_are_told_of_at_once(
     fleet = new_fleet()
     fleet._requirements._programs = ("ip", "no-such-program")
     fleet._requirements.modules = ("click", "no_such_module")
+    fleet._requirements._pins = ["no-such-module==1.0"]
     sshds["n2"].program("no-such-program", "")
     told = await refusal(fleet)
     assert told.startswith("3 of 3 hosts cannot be used:\n  n1: looking for what a run needs failed: ")
@@ -157,3 +159,74 @@ async def test_an_address_that_only_this_machine_can_reach_is_refused(
     targets["n1"] = replace(targets["n1"], address="10.0.0.1")
     told = await refusal(new_fleet(targets))
     assert "has the address 127.0.0.2, which is no address that others can reach" in told
+
+
+async def test_python_packages_are_fetched_here_and_brought_once_for_machines_of_a_kind(
+    new_fleet: Callable[..., SshFleet],
+    sshds: Mapping[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(target: Path, pins: Path, *, python: str, machine: str) -> None:
+        fetched.append(f"{python} {machine}")
+        assert "no-such-module==1.0" in pins.read_text()
+        target.mkdir()
+        (target / "no_such_module.py").write_text("")
+
+    monkeypatch.setattr(requirements, "fetch_wheels", fetch)
+    folder = f"{tmp_path}/libraries-"
+    monkeypatch.setattr(requirements, "_LOOK", requirements._LOOK.replace(LIBRARIES, folder))
+    for module in ("requirements", "fleet"):
+        monkeypatch.setattr(f"dsm_jepsen.cluster.ssh.{module}.LIBRARIES", folder)
+    lines: list[str] = []
+    fleet = new_fleet({"n1": sshds["n1"].target}, install=True, say=lines.append)
+    fleet._requirements._pins = ["no-such-module==1.0"]
+    fleet._requirements.modules = ("click", "no_such_module")
+    kind = f"{platform.python_version_tuple()[0]}.{platform.python_version_tuple()[1]}"
+    for _ in range(2):
+        try:
+            await fleet.open(RUN)
+        finally:
+            await fleet.close()
+        Path(f"{folder}{kind}", "no_such_module.py").unlink()
+    assert fetched == [f"{kind} {platform.machine()}"]
+    step = f"bringing Python's packages to {folder}{kind}"
+    assert lines == [f"n1: {step}: no-such-module==1.0"] * 2
+
+
+async def test_what_install_cannot_bring_is_not_promised(
+    new_fleet: Callable[..., SshFleet],
+) -> None:
+    fleet = new_fleet()
+    fleet._requirements.modules = ("no_such_module",)
+    assert "--install does it" not in await refusal(fleet)
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_bare_machine_gets_all_it_needs_and_pip_of_its_own_is_not_asked(bare_machine: Path) -> None:
+    """Debian and an sshd alone: programs come from Debian's mirror, the rest from this Python's index."""
+    lines: list[str] = []
+    address = (bare_machine / "hosts.txt").read_text().split()[0].removeprefix("root@")
+    fleet = SshFleet(
+        {"n1": Target(host=address, user="root")},
+        login=Login(key=bare_machine / "key", known_hosts=bare_machine / "known_hosts"),
+        requirements=Requirements(store="etcd", etcd_client="aetcd"),
+        install=True,
+        say=lines.append,
+    )
+    try:
+        host = (await fleet.open(RUN))["n1"]
+        program = f"cd {FOLDER}/{RUN}/n1 && {' '.join(COMMAND)} node --help"
+        said = await host.run("trying", f"{program} && etcd --version")
+        assert "--store-url" in said.out
+        assert "etcd Version" in said.out
+        said = await host.run("looking at etcd's port", "ss -Hltn 'sport = :2379'")
+        assert said.out == ""
+    finally:
+        await fleet.close()
+    assert lines[0] == "n1: apt-get install etcd-server iproute2 nftables python3"
+    assert len(lines) == 2

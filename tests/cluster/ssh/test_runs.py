@@ -47,10 +47,19 @@ class Hosts:
         """Whether some host drops packets."""
         return any("saddr" in rules for rules in self.on_each("nft list table ip dsm_jepsen 2>/dev/null"))
 
+    def full(self) -> bool:
+        """Whether some disk of a member's own has no room."""
+        look = (
+            "for pid in $(cut -d' ' -f1 /var/lib/dsm-jepsen/*/*/store.pid); do "
+            "stat -f -c %a /proc/$pid/root/var/lib/dsm-jepsen/*/*/data; done"
+        )
+        return "0\n" in self.on_each(look)
+
     def left(self) -> list[str]:
-        """What a run has left: files, daemons and rules."""
+        """What a run has left: files, mounted disks, daemons and rules."""
         look = (
             "ls /var/lib/dsm-jepsen; nft list tables | grep dsm; "
+            "grep -h ^/dev/loop.*/dsm-jepsen/ /proc/[0-9]*/mounts; "
             "ps -eo args | grep -E '[e]tcd |[j]ava |[d]sm_jepsen|[o]n_host'"
         )
         return [said for said in self.on_each(look) if said]
@@ -86,6 +95,29 @@ def test_hosts_mend_their_network_after_the_harness_was_killed_and_the_next_run_
     hosts.run("partition-half", "--store", "etcd")
     assert hosts.left() == []
     assert list(hosts.folder.glob("store/partition-half/latest/n5/etcd.log"))
+
+
+def test_full_disks_have_room_again_after_the_harness_was_killed_and_nothing_is_left_after_clean(
+    hosts: Hosts,
+) -> None:
+    said = hosts.folder / "killed.log"
+    with said.open("w") as log:
+        killed = subprocess.Popen(hosts.command("full-disk", "--store", "etcd"), stdout=log, stderr=log)
+    try:
+        wait(hosts.full, "a full disk")
+        (run,) = {said.strip() for said in hosts.on_each("cd /var/lib/dsm-jepsen && ls -d *-*")}
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    # Members that died of it have room again, too.
+    wait(lambda: not any(hosts.on_each("ls /var/lib/dsm-jepsen/*/*/filled 2>/dev/null")), "room")
+    assert not hosts.full()
+    assert run in hosts.on_each("losetup -a")[0]
+    logins = ("--ssh-private-key", f"{hosts.folder}/key", "--known-hosts", f"{hosts.folder}/known_hosts")
+    clean = (sys.executable, "-m", "dsm_jepsen", "clean", "--nodes-file", f"{hosts.folder}/hosts.txt")
+    subprocess.run([*clean, *logins], check=True)
+    assert hosts.left() == []
+    assert run not in hosts.on_each("losetup -a")[0]
 
 
 def test_a_run_with_zookeeper(hosts: Hosts) -> None:

@@ -19,10 +19,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from dsm_jepsen.cluster._base import NODES
+from dsm_jepsen.cluster.disk import SIZE_MB
 from dsm_jepsen.cluster.docker.engine import connect, speaking
 from dsm_jepsen.cluster.docker.host import DockerHost
 from dsm_jepsen.cluster.docker.image import Image, build_image, find_image
 from dsm_jepsen.cluster.docker.leftovers import RUN, clean_leftovers, labels, remove
+from dsm_jepsen.cluster.hosts.outpost import SMALL_DISK
 from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
@@ -37,7 +39,11 @@ _CAPABILITIES = (
     "KILL",  # signals to them
     *("CHOWN", "DAC_OVERRIDE", "FOWNER"),  # their files
 )
-_MEMORY = "512m"
+_MEMORY_MB = 512
+_WITH_DISK = {
+    "tmpfs": {SMALL_DISK: f"size={SIZE_MB}m"},
+    "mem_limit": f"{_MEMORY_MB + SIZE_MB}m",  # what lies on the disk counts
+}
 _PIDS_MAX = 512
 _ANY_FREE = 0
 _REFUSAL_TIMEOUT_S = 0.5
@@ -68,19 +74,30 @@ class DockerFleet:
     """Containers as hosts.
 
     Args:
-        image: what they start from.
+        image: what they start from; ``None``: that of this version of the package, built if it is missing.
         nodes: their names.
+        disks: whether each has a small file system for a member's data, which can be filled. It lies in
+            memory: no container may mount a disk, and so none can have its power cut.
         log: takes a line about each killed run whose remains were removed.
+        say: is told the steps of a build, as lines.
     """
 
     name = "docker"
 
     def __init__(
-        self, *, image: Image, nodes: Sequence[str] = NODES, log: Callable[[str], None] = _log.warning
+        self,
+        *,
+        image: Image | None = None,
+        nodes: Sequence[str] = NODES,
+        disks: bool = False,
+        log: Callable[[str], None] = _log.warning,
+        say: Callable[[str], None] = _log.info,
     ) -> None:
         self._image = image
         self._nodes = tuple(nodes)
+        self._disks = disks
         self._log = log
+        self._say = say
         self._run: str | None = None
         self._engine = ""
         self._client: docker.DockerClient | None = None
@@ -91,13 +108,15 @@ class DockerFleet:
         """Make the containers; what killed runs left is removed first.
 
         Raises:
-            RefusedError: there is no engine that can be used.
+            RefusedError: there is no engine that can be used, or it cannot build the image.
             ClusterError: the engine could not; what was made is removed by ``close``.
         """
         self._run = run
+        if self._image is None:
+            self._image = await asyncio.to_thread(ready_image, self._say)
         self._client = connect()
         self._threads = ThreadPoolExecutor(_COMMANDS_MAX, thread_name_prefix="docker")
-        self._making = self._threads.submit(self._make, run, self._client, self._threads)
+        self._making = self._threads.submit(self._make, run, self._image, self._client, self._threads)
         with speaking("make the containers"):
             return await asyncio.wrap_future(self._making)
 
@@ -124,19 +143,24 @@ class DockerFleet:
             client.close()
 
     def versions(self) -> Mapping[str, str]:
-        """The engine, once it was reached, and the image."""
+        """The engine and the image, once they were found."""
         return {
             **({"docker": self._engine} if self._engine else {}),
-            "image": f"{self._image.tag} ({self._image.id})",
+            **({"image": f"{self._image.tag} ({self._image.id})"} if self._image else {}),
         }
 
     def _make(
-        self, run: str, client: "docker.DockerClient", threads: ThreadPoolExecutor
+        self, run: str, image: Image, client: "docker.DockerClient", threads: ThreadPoolExecutor
     ) -> Mapping[str, DockerHost]:
         clean_leftovers(client, self._log)
         self._engine = str(client.version()["Version"])
         containers = make_containers(
-            client, name=f"dsm-jepsen-{run}", nodes=self._nodes, image=self._image, labels=labels(run)
+            client,
+            name=f"dsm-jepsen-{run}",
+            nodes=self._nodes,
+            image=image,
+            labels=labels(run),
+            **(_WITH_DISK if self._disks else {}),
         )
         return {
             node: DockerHost(
@@ -201,10 +225,9 @@ def make_containers(
             cap_drop=["ALL"],
             cap_add=list(_CAPABILITIES),
             security_opt=["no-new-privileges"],
-            mem_limit=_MEMORY,
             pids_limit=_PIDS_MAX,
             ports={f"{port}/tcp": ("127.0.0.1", _ANY_FREE) for port in PORTS},
-            **options,
+            **{"mem_limit": f"{_MEMORY_MB}m", **options},
         )
         container.start()
         container.reload()

@@ -10,8 +10,6 @@ another process may have found a younger one, and not yet made its containers.
 
 import hashlib
 import io
-import subprocess
-import sys
 import tarfile
 import tempfile
 import textwrap
@@ -26,6 +24,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from dsm_jepsen import __version__
 from dsm_jepsen.cluster._base import ClusterError
 from dsm_jepsen.cluster.docker.engine import speaking
+from dsm_jepsen.cluster.hosts.wheels import PINS, fetch_wheels
 from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
@@ -43,9 +42,7 @@ _HOST = "cluster/docker/image/host/"
 _PYTHON = "3.11"
 """The image's, which the Dockerfile gets from Debian."""
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-_MANYLINUX = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 _YOUNG_S = 3600
-_FETCH_TIMEOUT_S = 900
 _BUILD_SILENCE_S = 900
 _LAST_WORDS = 15
 _STEP_LENGTH = 90
@@ -112,15 +109,16 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
 
 
 def _remove_superseded(client: "docker.DockerClient", *keep: str) -> list[str]:
-    """Remove images of ours that nobody uses, but for these tags and young ones; gives their tags."""
+    """Remove images of ours that nobody uses, but for these tags and young ones; gives their names."""
     from docker.errors import APIError
 
     old = [
         tag
         for found in client.api.images(filters={"label": LABEL})
         if found["Created"] < time.time() - _YOUNG_S
-        for tag in found["RepoTags"] or ()
-        if tag.partition(":")[0] in {NAME, TOOLS_NAME} and tag not in {*keep, f"{NAME}:latest"}
+        # One that was built by two at once has lost its tag to the other.
+        for tag in set(found["RepoTags"] or ()) - {"<none>:<none>"} or {found["Id"]}
+        if tag.partition(":")[0] in {NAME, TOOLS_NAME, "sha256"} and tag not in {*keep, f"{NAME}:latest"}
     ]
     removed = []
     for tag in sorted(old):  # those of hosts come before the tools on which they stand
@@ -186,22 +184,7 @@ def _wheels(machine: str) -> dict[str, _File]:
 
 
 def _fetch_wheels(target: Path, machine: str) -> None:
-    """Unpack the wheels as the image needs them, whatever Python and machine this is."""
-    argv = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    argv += ["--disable-pip-version-check", "--only-binary=:all:", "--implementation", "cp"]
-    argv += ["--python-version", _PYTHON]
-    argv += [word for name in _MANYLINUX for word in ("--platform", f"{name}_{machine}")]
-    argv += ["--target", str(target), "--requirement", str(_PACKAGE / _TOOLS / "requirements.txt")]
-    try:
-        ended = subprocess.run(argv, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ClusterError(f"pip fetched no packages for the image within {_FETCH_TIMEOUT_S} s") from error
-    if "No module named pip" in ended.stderr:
-        raise RefusedError(
-            f"{sys.executable} has no pip, which fetches the image's packages: {sys.executable} -m ensurepip"
-        )
-    if ended.returncode != 0:
-        raise ClusterError(f"pip could not fetch the image's packages:\n{ended.stderr.strip()[-1000:]}")
+    fetch_wheels(target, _PACKAGE / _TOOLS / PINS.name, python=_PYTHON, machine=machine)
 
 
 def _pack(context: IO[bytes], files: Mapping[str, _File]) -> None:

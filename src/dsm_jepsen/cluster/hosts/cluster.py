@@ -5,6 +5,9 @@ faults of links nftables and iproute2. The hosts come from a fleet, be they cont
 A run has one folder on each host, ``/var/lib/dsm-jepsen/RUN/NODE``, and is removed at the end.
 A host has one run at a time, since its ports are fixed.
 
+For members' own disks they need e2fsprogs and the right to mount; a small file system at ``SMALL_DISK`` does
+for full ones.
+
 A host undoes faults by itself when it has not heard from the harness for a while, so that a harness that was
 killed leaves no cut network behind. The daemons of a killed run are removed by the next run on that host.
 """
@@ -26,6 +29,7 @@ from dsm_jepsen.cluster.hosts.links import HostLinks, all_of
 from dsm_jepsen.cluster.hosts.outpost import SILENCE_S, Outpost
 from dsm_jepsen.cluster.hosts.stores import STORES, Found
 from dsm_jepsen.cluster.local import clocks
+from dsm_jepsen.cluster.members.etcd import why_unsound
 from dsm_jepsen.cluster.skew import IMMUNE
 from dsm_jepsen.env import Capability, Control, ProcessState, Program, RefusedError, Role, Store
 from dsm_jepsen.env.real import HttpNetwork
@@ -33,6 +37,7 @@ from dsm_jepsen.env.real import HttpNetwork
 FOLDER = "/var/lib/dsm-jepsen"
 """Where runs have their folders on a host."""
 
+_SHARED = dict.fromkeys((Capability.POWER, Capability.SPACE), "its members share the hosts' disks")
 _START_TIMEOUT_S = 30.0
 _START_POLL_S = 0.1
 _BEATS_PER_SILENCE = 5
@@ -51,6 +56,8 @@ class HostsCluster(RealCluster):
         nodes: the hosts' names: those that the fleet has.
         kill_stale: whether mending a cut ends the connections that crossed it.
         keep_data: whether the members' data are fetched, too, as ``NODE/data.tar.gz``.
+        own_disks: whether each member gets a small disk of its own, whose power can be cut and which can be
+            filled, where that can be had.
         silence_s: after how long without a word from the harness a host undoes faults by itself.
         command: what runs ``dsm-jepsen`` on a host; a program's own arguments are added to it.
         node_options: further arguments for every node program, after the cluster's own.
@@ -72,6 +79,7 @@ class HostsCluster(RealCluster):
         nodes: Sequence[str] = NODES,
         kill_stale: bool = True,
         keep_data: bool = False,
+        own_disks: bool = False,
         silence_s: int = SILENCE_S,
         command: Sequence[str] = ("python3", "-m", "dsm_jepsen"),
         node_options: Sequence[str] = (),
@@ -86,6 +94,7 @@ class HostsCluster(RealCluster):
         self._store = STORES[store]()
         self._run_folder = run_folder
         self._keep_data = keep_data
+        self._own_disks = own_disks
         self._silence_s = silence_s
         self._users = dict(users)
         self._folder = folder
@@ -105,6 +114,7 @@ class HostsCluster(RealCluster):
             members=self._members,
             immune=IMMUNE.get(store),
         )
+        self._control.cannot({} if own_disks else _SHARED)
         self._beating: list[asyncio.Task[None]] = []
 
     @property
@@ -129,8 +139,11 @@ class HostsCluster(RealCluster):
     def versions(self) -> Mapping[str, str]:
         """What runs (the store's version is known after ``prepare``), the hosts, and how links are cut."""
         found = sorted({found.version for found in self._found.values()})
+        etcds = found if self._store.name == "etcd" else []
+        warnings = [warning for version in etcds if (warning := why_unsound(version))]
         return {
             **({self._store.name: ", ".join(found)} if found else {}),
+            **({"etcd-warning": "; ".join(warnings)} if warnings else {}),
             **self._fleet.versions(),
             "network": self._links.about,
         }
@@ -151,7 +164,8 @@ class HostsCluster(RealCluster):
         try:
             self._take(await self._fleet.open(self._run))
             await all_of(self._look_at(node) for node in self._nodes)
-            self._control.cannot({**await self._links.open(self._outposts), **await self._try_clocks()})
+            of_links = await self._links.open(self._outposts)
+            self._control.cannot({**of_links, **await self._try_clocks(), **await self._try_disks()})
         except BaseException:
             await self.stop()
             raise
@@ -221,6 +235,12 @@ class HostsCluster(RealCluster):
         why = next(filter(None, said), None)
         return {} if why is None else {Capability.CLOCK: why}
 
+    async def _try_disks(self) -> Mapping[Capability, str]:
+        if not self._own_disks:
+            return _SHARED
+        said = await all_of(outpost.own_disk() for outpost in self._outposts.values())
+        return {capability: why for lacks in said for capability, why in lacks.items()}
+
     async def _start(self, program: Program | None) -> None:
         listening = () if program is None else self._nodes
         self._network = HttpNetwork(
@@ -229,6 +249,8 @@ class HostsCluster(RealCluster):
         self._beating += [asyncio.create_task(self._beat(node)) for node in self._nodes]
         await all_of(self._start_member(node) for node in self._nodes)
         await self._wait_up(Role.STORE, lambda node: self._members[node].ready())
+        if self._own_disks:
+            await all_of(outpost.settle() for outpost in self._outposts.values())
         if program is None:
             return
         await all_of(self._start_program(program, node) for node in self._nodes)
@@ -245,7 +267,7 @@ class HostsCluster(RealCluster):
             # Whatever mask the host has: members and programs are no root, and must get to their files.
             f"cd {shlex.quote(outpost.folder)} && chmod 755 . .. ../.. || exit\n"
             "mkdir -p data && chmod 700 data || exit\n"
-            f"if id {name} >/dev/null 2>&1; then chown -R {name} data; fi",
+            f"if id {name} >/dev/null 2>&1; then chown -R {name} data/; fi",
         )
         await outpost.daemon(
             Role.STORE,

@@ -1,7 +1,6 @@
 """What a nemesis may do to a cluster of hosts: signals to daemons, and rules for packets."""
 
 import asyncio
-import shlex
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -44,7 +43,7 @@ class HostsControl:
         self._still: dict[Place, ProcessState] = {}
         self._undone: dict[str, str] = {}
         self.verbs = 0
-        """How often a process was killed, started, paused or resumed."""
+        """How often something was done to processes or their disks."""
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -153,7 +152,7 @@ class HostsControl:
         Raises:
             RefusedError: the member runs, or has no log yet.
         """
-        return await self._disk(node, how, step="damaging the log")
+        return await self._spoil(node, how, step="damaging the log")
 
     async def repair(self, node: str) -> None:
         """Give a killed member the folder back that it had before ``damage``.
@@ -161,7 +160,38 @@ class HostsControl:
         Raises:
             RefusedError: the member runs, or was never damaged.
         """
-        await self._disk(node, "repair", step="repairing the log")
+        await self._spoil(node, "repair", step="repairing the log")
+
+    async def cut_power(self, node: str) -> str:
+        """Send SIGKILL to a member, and shut its disk down without writing back what was not synced.
+
+        Raises:
+            RefusedError: the member does not run, or has no disk of its own.
+        """
+        self._check(Capability.POWER)
+        if await self.state(node, Role.STORE) is ProcessState.DEAD:
+            raise RefusedError(f"{node}'s store does not run: start it before its power is cut")
+        done = await self._verb(node, "cut_power", step="cutting the power")
+        self._still[node, Role.STORE] = ProcessState.DEAD
+        return done
+
+    async def fill_disk(self, node: str) -> int:
+        """Leave no room on a member's disk; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
+        self._check(Capability.SPACE)
+        return int(await self._verb(node, "fill", step="filling the disk"))
+
+    async def free_disk(self, node: str) -> int:
+        """Give the room back; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
+        self._check(Capability.SPACE)
+        return int(await self._verb(node, "free", step="freeing the disk"))
 
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
@@ -184,24 +214,24 @@ class HostsControl:
         leads = [(term, node) for term, node in zip(terms, able, strict=True) if term is not None]
         return max(leads)[1] if leads else None
 
-    async def _verb(self, node: str, *words: str, step: str) -> None:
+    async def _verb(self, node: str, *words: str, step: str) -> str:
         self._check()
         self.verbs += 1
         try:
-            await self._outpost(node).verb(*words, step=step)
+            said = await self._outpost(node).verb(*words, step=step, allowed=(0, REFUSED))
         finally:
             self.verbs += 1
-
-    async def _disk(self, node: str, what: str, *, step: str) -> str:
-        self._check(Capability.DISK)
-        if await self.state(node, Role.STORE) is not ProcessState.DEAD:
-            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
-        folder = shlex.quote(self._outpost(node).folder)
-        script = f"cd {folder} && python3 damage.py {what} data"
-        said = await self._outpost(node).sh(step, script, allowed=(0, REFUSED))
         if said.code == REFUSED:
             raise RefusedError(f"{node}: {said.err.strip()}")
         return said.out.strip()
+
+    async def _spoil(self, node: str, what: str, *, step: str) -> str:
+        self._check(Capability.DISK)
+        if await self.state(node, Role.STORE) is not ProcessState.DEAD:
+            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
+        folder = self._outpost(node).folder
+        argv = ("python3", f"{folder}/damage.py", what, f"{folder}/data")
+        return await self._verb(node, "on_disk", *argv, step=step)
 
     def _forget(self, node: str, role: Role, done: ProcessState) -> None:
         if self._still.get((node, role)) is done:

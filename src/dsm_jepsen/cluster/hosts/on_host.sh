@@ -6,12 +6,17 @@
 # The folder in which this lies is the run's on this host. Of each daemon NAME it holds NAME.command (which a
 # shell reads, and becomes the program), NAME.log, and NAME.pid: its number and the moment of its birth, since a
 # number that was given to somebody else in the meantime must be left alone. Daemons have a session of their own
-# and hold none of their starter's channels. The harness writes into "heard" every few seconds.
+# and hold none of their starter's channels. Every few seconds the harness has "heard" written: a word that is
+# new each time, and the host's uptime in seconds, since clocks may be set. The first word is "begun".
+#
+# The member's folder is "data". Where members are to have disks of their own, there is either "own_disk", and the
+# member has the image "data.disk" mounted there, which nobody else sees (see disk.py); or the folder is a link to a
+# small file system that the host has had before.
 
 set -u
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-here=$(cd "$(dirname "$0")" && pwd) || exit 1
-. "$here/settings" # silence_s, queue and mark
+here=$(cd "$(dirname "$0")" && pwd -P) || exit 1
+. "$here/settings" # silence_s, queue, mark and small_disk
 
 stat_of() { # PID: finds its state's letter and its birth; fails if there is no such process
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -150,10 +155,59 @@ library() { # finds the library that shifts clocks, or makes it, and tries it
     return 1
 }
 
-undo() { # undoes the faults of the network, of processes and of their clocks; tells whether there were any
+own_disk() { # has the member's data lie on a small disk; says which kind, if any, and why there is no better one
+    mkdir -p "$here/trial"
+    if python3 "$here/disk.py" run "$here/trial.disk" "$here/trial" python3 "$here/disk.py" cut "$here/trial" >/dev/null
+    then
+        : >"$here/own_disk"
+        echo image
+    elif grep -q " $small_disk " /proc/mounts; then
+        ln -s "$small_disk" "$here/data"
+        echo mounted
+    fi
+    rm -rf "$here/trial" "$here/trial.disk"
+}
+
+on_disk() { # COMMAND...: becomes it, with the member's disk in the place of its data
+    [ -e "$here/own_disk" ] && exec python3 "$here/disk.py" run "$here/data.disk" "$here/data" "$@"
+    exec "$@"
+}
+
+settle() { # syncs what the member wrote so far
+    look store
+    [ -e "$here/own_disk" ] && sync -f "/proc/$pid/root$here/data"
+    return 0
+}
+
+cut_power() { # kills the member, and takes from its disk what it had not synced; says so
+    look store
+    [ "$state" != dead ] || { echo "the store has just ended by itself" >&2; return 3; }
+    python3 "$here/disk.py" cut "$here/data" "$pid" && wait_for store dead
+}
+
+fill() { # leaves no room on the member's disk; says how many bytes are free
+    : >"$here/filled" # who undoes it has to know
+    resize fill
+}
+
+free() { # gives the room back; says how many bytes are free
+    resize free && rm -f "$here/filled"
+}
+
+resize() { # fill|free
+    if [ -e "$here/own_disk" ]; then
+        look store
+        [ "$state" != dead ] && python3 "$here/disk.py" "$1" "$here/data" "$pid" && return
+        # It does not run, or has died at this moment, of the full disk perhaps.
+    fi
+    sh "$here/on_host.sh" on_disk python3 "$here/disk.py" "$1" "$here/data"
+}
+
+undo() { # undoes the faults of network, disk, processes and their clocks; tells whether there were any
     found=1
     nft list table ip dsm_jepsen 2>/dev/null | grep -q saddr && found=0
     nft delete table ip dsm_jepsen 2>/dev/null
+    [ -e "$here/filled" ] && free >/dev/null && found=0
     for role in store node; do
         look $role
         [ $state = paused ] && kill -s CONT -- "-$pid" && found=0
@@ -179,8 +233,14 @@ watch() { # the dead man's watch: undoes faults when nothing was heard for a whi
     done
 }
 
+uptime_s() { # finds for how long the host has been up
+    read -r up _ </proc/uptime
+    now_s=${up%.*}
+}
+
 beat() { # WORD: hears from the harness; tells it what the daemons do, and whether faults were undone
-    [ -d "$here" ] && echo "$1" >"$here/heard"
+    uptime_s
+    [ -d "$here" ] && echo "$1 $now_s" >"$here/heard"
     [ -e "$here/undone" ] && echo undone since "$(cat "$here/undone")"
     state store node
 }
@@ -193,16 +253,27 @@ state() { # NAME...
 }
 
 others() { # removes what runs left that were killed; tells of those that live
+    uptime_s
     for heard in "$here"/../../*/*/heard; do
-        folder=$(cd "$(dirname "$heard")" 2>/dev/null && pwd) || continue
+        folder=$(cd "$(dirname "$heard")" 2>/dev/null && pwd -P) || continue
         [ "$(dirname "$folder")" = "$(dirname "$here")" ] && continue
-        age_s=$(($(date +%s) - $(stat -c %Y "$heard" 2>/dev/null || echo 0)))
-        if [ "$age_s" -le "$silence_s" ]; then
+        word= heard_s=
+        read -r word heard_s 2>/dev/null <"$heard"
+        case $heard_s in '' | *[!0-9]*) heard_s=$((now_s + 1)) ;; esac
+        age_s=$((now_s - heard_s)) # below 0: the host was started anew since
+        patience_s=$silence_s
+        # Nobody beats while other hosts are still made ready.
+        [ "$word" = begun ] && patience_s=$((silence_s * 8))
+        if [ "$age_s" -ge 0 ] && [ "$age_s" -le "$patience_s" ]; then
             echo "alive $(basename "$(dirname "$folder")") $age_s"
-        else
+        elif [ -e "$folder/on_host.sh" ]; then
             sh "$folder/on_host.sh" remove && echo "removed $(basename "$(dirname "$folder")")"
+        else
+            rm -rf "$folder" && echo "removed $(basename "$(dirname "$folder")")"
+            rmdir "$(dirname "$folder")" 2>/dev/null
         fi
     done
+    return 0
 }
 
 finish() { # ends all daemons, the programs first and gently; undoes all faults
@@ -216,6 +287,7 @@ finish() { # ends all daemons, the programs first and gently; undoes all faults
 
 remove() {
     finish
+    [ -L "$here/data" ] && find "$here/data/" -mindepth 1 -delete
     rm -rf "$here"
     rmdir "$(dirname "$here")" 2>/dev/null
     return 0

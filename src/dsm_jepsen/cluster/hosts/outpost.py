@@ -8,16 +8,19 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dsm_jepsen.cluster import damage
+from dsm_jepsen.cluster import damage, disk
 from dsm_jepsen.cluster.hosts.host import Answer, Host, HostError
 from dsm_jepsen.cluster.hosts.rules import MARK, QUEUE
 from dsm_jepsen.cluster.skew import SOURCE, UNSKEWED, environment
-from dsm_jepsen.env import ProcessState, RefusedError, Role
+from dsm_jepsen.env import Capability, ProcessState, RefusedError, Role
 
 _HERE = Path(__file__).parent
 _PATH = "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 SILENCE_S = 15
 """After how long without a heartbeat a host takes the harness for gone, if nothing else is said."""
+
+SMALL_DISK = "/var/lib/dsm-jepsen-disk"
+"""Where a host may have a small file system for a member's data, of ``disk.SIZE_MB`` at most."""
 
 _LAST_WORDS = 20
 _COMMANDS_MAX = 6
@@ -52,9 +55,11 @@ class Outpost:
             RefusedError: a run that lives is on the host.
         """
         self._made = True
-        settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\n"
+        await self.sh("making the run's folder", begin(self.folder))
+        settings = f"silence_s={self._silence_s}\nqueue={QUEUE}\nmark={MARK:#x}\nsmall_disk={SMALL_DISK}\n"
         await self.host.put(f"{self.folder}/settings", settings.encode())
-        for file in (_HERE / "on_host.sh", _HERE / "delayer.py", Path(damage.__file__), SOURCE):
+        programs = (_HERE / "on_host.sh", _HERE / "delayer.py", Path(damage.__file__), Path(disk.__file__))
+        for file in (*programs, SOURCE):
             await self.host.put(f"{self.folder}/{file.name}", file.read_bytes())
         await self.put("delayer.command", f"exec python3 delayer.py {QUEUE}\n")
         await self.beat()
@@ -127,6 +132,21 @@ class Outpost:
         self._library = said.out.strip() if said.code == 0 else None
         return None if self._library else f"{self.host.name} says {' '.join(said.err.split())[:200]!r}"
 
+    async def own_disk(self) -> Mapping[Capability, str]:
+        """Have the member's data lie on a disk of its own; before anything is put there.
+
+        Returns:
+            Why what is done to disks cannot be done to this one, or to none on this host.
+        """
+        said = await self.verb("own_disk", step="trying whether a member can have a disk of its own")
+        why = f"{self.host.name} gives a member no disk of its own: {' '.join(said.err.split())[:300]}"
+        lacks = {"image": (), "mounted": (Capability.POWER,)}
+        return dict.fromkeys(lacks.get(said.out.strip(), (Capability.POWER, Capability.SPACE)), why)
+
+    async def settle(self) -> None:
+        """Sync what the member wrote at its set-up; see ``local.disks``."""
+        await self.verb("settle", step="syncing the member's disk")
+
     async def daemon(self, role: Role, argv: Sequence[str], *, user: str, title: str, skewable: bool) -> None:
         """Start the daemon of this role, with an environment of its own.
 
@@ -151,7 +171,10 @@ class Outpost:
         # Debian's etcd refuses some processors unless this is set, which is for who made the host to do.
         arm = "${ETCD_UNSUPPORTED_ARCH:+ETCD_UNSUPPORTED_ARCH=$ETCD_UNSUPPORTED_ARCH}"
         isolated = f'env -i PATH="$PATH" PYTHONUNBUFFERED=1 {clock} {arm}'
-        await self.put(f"{role}.command", f"unprivileged {shlex.quote(user)} {isolated} {shlex.join(argv)}\n")
+        # Who mounts it is root.
+        disk = 'on_disk sh "$here/on_host.sh" ' if role is Role.STORE else ""
+        command = f"{disk}unprivileged {shlex.quote(user)} {isolated} {shlex.join(argv)}\n"
+        await self.put(f"{role}.command", command)
         await self.verb("start", role, step=f"starting {title}")
 
     async def state(self, role: Role) -> ProcessState:
@@ -178,16 +201,23 @@ class Outpost:
         """
         _unpack(await self._pack(logs), into, logs)
         if data:
-            (into / "data.tar.gz").write_bytes(await self._pack(["data"]))
+            of_disk = f"sh {shlex.quote(self.folder)}/on_host.sh on_disk "
+            (into / "data.tar.gz").write_bytes(await self._pack(["data"], prefix=of_disk))
 
-    async def _pack(self, names: Iterable[str]) -> bytes:
+    async def _pack(self, names: Iterable[str], *, prefix: str = "") -> bytes:
         pack = f"{self.folder}/packed.tar.gz"
         await self.sh(
             "packing what the daemons wrote",
             f"cd {shlex.quote(self.folder)} && touch {shlex.join(names)} && "
-            f"tar -czf {shlex.quote(pack)} {shlex.join(names)}",
+            f"{prefix}tar -chzf {shlex.quote(pack)} {shlex.join(names)}",
         )
         return await self.host.get(pack)
+
+
+def begin(folder: str) -> str:
+    """The script that makes a run's folder; from the first moment on it tells other runs how old it is."""
+    path = shlex.quote(folder)
+    return f'mkdir -p {path} && read -r up _ </proc/uptime && echo "begun ${{up%.*}}" >{path}/heard'
 
 
 def _unpack(packed: bytes, into: Path, names: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ from dsm_jepsen.cluster._base import NODES, ClusterError
 from dsm_jepsen.cluster._real import RealCluster
 from dsm_jepsen.cluster.local.clocks import Clocks
 from dsm_jepsen.cluster.local.control import LocalControl
+from dsm_jepsen.cluster.local.disks import Disks
 from dsm_jepsen.cluster.local.etcd import Etcd
 from dsm_jepsen.cluster.local.leftovers import RunFolder, clean_leftovers
 from dsm_jepsen.cluster.local.networks import choose_lan
@@ -53,6 +54,8 @@ class LocalCluster(RealCluster):
         network: one of ``NETWORKS``; ``auto`` is namespaces if they can be had, else the loopback.
         kill_stale: whether mending a cut ends the connections that crossed it, so that the members find each
             other again in a moment rather than in up to half a minute.
+        own_disks: whether each member gets a small disk of its own, whose power can be cut and which can be
+            filled, where that can be had.
         command: what runs ``dsm-jepsen``; a program's own arguments are added to it.
         node_options: further arguments for every node program, after the cluster's own.
         log: takes a line about anything worth knowing, such as a process that ended on its own.
@@ -71,6 +74,7 @@ class LocalCluster(RealCluster):
         nodes: Sequence[str] = NODES,
         network: str = "auto",
         kill_stale: bool = True,
+        own_disks: bool = False,
         command: Sequence[str] = (sys.executable, "-m", "dsm_jepsen"),
         node_options: Sequence[str] = (),
         log: Callable[[str], None] = _log.warning,
@@ -90,7 +94,7 @@ class LocalCluster(RealCluster):
         self._processes: dict[tuple[str, Role], Process] = {}
         self._lan = choose_lan(network, self._nodes, kill_stale=kill_stale)
         self._clocks = Clocks(IMMUNE.get(store))
-        self._disks: dict[str, Path] = {}
+        self._disks = Disks(own=own_disks)
         self._control = LocalControl(
             self._nodes,
             lan=self._lan,
@@ -154,7 +158,6 @@ class LocalCluster(RealCluster):
                 self._nodes, data=folder.data, reserve=lambda node: self._lan.reserve((node, Role.STORE))
             )
         )
-        self._disks.update({node: folder.data / node for node in self._nodes})
         for member in self._members.values():
             self._undo.push_async_callback(member.close)
         listening = () if program is None else self._nodes
@@ -166,13 +169,17 @@ class LocalCluster(RealCluster):
             Role.STORE,
             folder,
             name=self._store.name,
-            argv={node: member.argv for node, member in self._members.items()},
+            argv={
+                node: (*self._disks.place(node, folder.data / node), *member.argv)
+                for node, member in self._members.items()
+            },
             env=self._store.environment(),
         )
         for node, process in members.items():
             process.start()
             await _wait_up({node: process}, lambda node: self._members[node].joined())
         await _wait_up(members, lambda node: self._members[node].ready())
+        self._disks.settle(members)
         if program is None:
             return
         programs = self._add(

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsm_jepsen.cluster import damage
 from dsm_jepsen.cluster.local.clocks import Clocks
+from dsm_jepsen.cluster.local.disks import Disks
 from dsm_jepsen.cluster.local.lan import Lan
 from dsm_jepsen.cluster.local.processes import Process
 from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
@@ -22,7 +21,7 @@ class LocalControl:
         nodes: the hosts' names.
         lan: the network.
         clocks: the processes' own.
-        disks: the members' folders, by host; the cluster fills it.
+        disks: the members' own.
         processes: those that were started, by host and role; the cluster fills it.
         members: the store's members, by host; the cluster fills it.
     """
@@ -33,7 +32,7 @@ class LocalControl:
         *,
         lan: Lan,
         clocks: Clocks,
-        disks: Mapping[str, Path],
+        disks: Disks,
         processes: Mapping[tuple[str, Role], Process],
         members: Mapping[str, "Member"],
     ) -> None:
@@ -54,10 +53,14 @@ class LocalControl:
         return frozenset(Capability) - self.reasons().keys()
 
     def reasons(self) -> Mapping[Capability, str]:
-        """What its network cannot do, and whether clocks cannot be skewed."""
+        """What its network cannot do, and whether clocks and disks cannot be had."""
         of_links = {Capability.CUT, Capability.SLOW} - self._lan.capabilities
         reasons = dict.fromkeys(sorted(of_links), f"its network is {self._lan.about}")
-        return reasons | ({} if self._clocks.because is None else {Capability.CLOCK: self._clocks.because})
+        if self._clocks.because is not None:
+            reasons[Capability.CLOCK] = self._clocks.because
+        if self._disks.because is not None:
+            reasons |= dict.fromkeys((Capability.POWER, Capability.SPACE), self._disks.because)
+        return reasons
 
     async def kill(self, node: str, role: Role) -> None:
         """Send SIGKILL, and wait until the process is gone."""
@@ -127,10 +130,7 @@ class LocalControl:
         Raises:
             RefusedError: the member runs, or has no log yet.
         """
-        try:
-            return damage.damage(self._disk(node), how)
-        except LookupError as error:
-            raise RefusedError(f"{node}: {error}") from error
+        return self._disks.damage(node, how, self._process(node, Role.STORE))
 
     async def repair(self, node: str) -> None:
         """Give a killed member the folder back that it had before ``damage``.
@@ -138,10 +138,31 @@ class LocalControl:
         Raises:
             RefusedError: the member runs, or was never damaged.
         """
-        try:
-            damage.repair(self._disk(node))
-        except LookupError as error:
-            raise RefusedError(f"{node}: {error}") from error
+        self._disks.repair(node, self._process(node, Role.STORE))
+
+    async def cut_power(self, node: str) -> str:
+        """Send SIGKILL to a member, and shut its disk down without writing back what was not synced.
+
+        Raises:
+            RefusedError: the member does not run, or has no disk of its own.
+        """
+        return await self._disks.cut_power(node, self._process(node, Role.STORE))
+
+    async def fill_disk(self, node: str) -> int:
+        """Leave no room on a member's disk; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
+        return self._disks.fill(node, self._process(node, Role.STORE))
+
+    async def free_disk(self, node: str) -> int:
+        """Give the room back; returns how many bytes are free.
+
+        Raises:
+            RefusedError: the member has no disk of its own.
+        """
+        return self._disks.free(node, self._process(node, Role.STORE))
 
     async def dropped(self) -> int:
         """How many packets were dropped since the last ``cut`` or ``flaky``."""
@@ -165,11 +186,6 @@ class LocalControl:
     def _can_answer(self, node: str) -> bool:
         process = self._processes[node, Role.STORE]
         return process.running and not process.paused
-
-    def _disk(self, node: str) -> Path:
-        if self._process(node, Role.STORE).running:
-            raise RefusedError(f"{node}'s store runs: kill it before its disk is touched")
-        return self._disks[node]
 
     def _process(self, node: str, role: Role) -> Process:
         try:

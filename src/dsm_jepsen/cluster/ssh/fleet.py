@@ -14,10 +14,11 @@ from pathlib import Path
 
 from dsm_jepsen.cluster.hosts.cluster import FOLDER
 from dsm_jepsen.cluster.hosts.host import HostError
+from dsm_jepsen.cluster.hosts.outpost import begin
 from dsm_jepsen.cluster.ssh.host import SshHost
 from dsm_jepsen.cluster.ssh.login import Login
 from dsm_jepsen.cluster.ssh.nodes_file import Target
-from dsm_jepsen.cluster.ssh.requirements import Requirements
+from dsm_jepsen.cluster.ssh.requirements import LIBRARIES, Findings, Requirements
 from dsm_jepsen.env import RefusedError
 
 COMMAND = ("sh", "./dsm-jepsen")
@@ -57,6 +58,7 @@ class SshFleet:
         self._say = say
         self._folder = ""
         self._hosts: dict[str, SshHost] = {}
+        self._found: dict[str, Findings] = {}
         self._equipped: set[str] = set()
 
     async def open(self, run: str) -> Mapping[str, SshHost]:
@@ -72,7 +74,8 @@ class SshFleet:
         }
         await self._all(lambda host: host.open())
         self._see_addresses()
-        await self._all(self._equip)
+        await self._all(self._see_to)
+        await self._all(self._equip)  # when all can: from then on the run is on the hosts
         return dict(self._hosts)
 
     async def close(self) -> None:
@@ -109,28 +112,34 @@ class SshFleet:
                 )
             seen[host.address] = name
 
-    async def _equip(self, host: SshHost) -> None:
+    async def _see_to(self, host: SshHost) -> None:
+        """See that a host has what a run needs."""
         found = await self._requirements.look(host)
         if not found.complete and self._install:
-            await self._requirements.install(host, found, self._say)
-            found = await self._requirements.look(host)
+            found = await self._requirements.install(host, found, self._say)
         if not found.complete:
-            advice = "" if self._install else "; --install does it"
-            words = f"{found.complaint()}{advice}"
+            offer = not self._install and self._requirements.can_install(found)
+            words = f"{found.complaint()}{'; --install does it' if offer else ''}"
             raise HostError(host=host.name, step="looking for what a run needs", words=words)
-        folder = shlex.quote(f"{self._folder}/{host.name}")
+        self._found[host.name] = found
+
+    async def _equip(self, host: SshHost) -> None:
+        """Bring the node program."""
+        found = self._found[host.name]
+        at = f"{self._folder}/{host.name}"
+        folder, python = shlex.quote(at), f"PYTHONPATH=source:{LIBRARIES}{found.version} exec {found.python}"
         self._equipped.add(host.name)
         await host.run(
             "bringing the node program",
-            f"umask 022; mkdir -p {folder}/source && cd {folder} && tar -xzf - -C source && "
-            f"echo 'PYTHONPATH=source exec {found.python} -m dsm_jepsen \"$@\"' > dsm-jepsen",
+            f"umask 022; {begin(at)} && mkdir -p {folder}/source && cd {folder} && tar -xzf - -C source && "
+            f"echo '{python} -m dsm_jepsen \"$@\"' > dsm-jepsen",
             stdin=await asyncio.to_thread(_pack),
             timeout_s=60,
         )
         modules = ", ".join(("dsm_jepsen.cli._node", *self._requirements.modules))
         await host.run(
             "trying the node program",
-            f"cd {folder} && PYTHONPATH=source {found.python} -c 'import {modules}'",
+            f"cd {folder} && {python} -c 'import {modules}'",
             timeout_s=60,
         )
 

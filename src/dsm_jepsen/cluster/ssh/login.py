@@ -7,6 +7,7 @@ from pathlib import Path
 import paramiko
 
 from dsm_jepsen.cluster.ssh.nodes_file import Target
+from dsm_jepsen.env import RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,19 @@ def load_key(path: Path) -> paramiko.PKey:
         raise UnusableKeyError(words) from error
     except (ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
         raise UnusableKeyError(f"{path} (--ssh-private-key) is no private key: {error}") from error
+
+
+def check_key(login: Login) -> None:
+    """See that the key that was named can be used, once rather than for each host.
+
+    Raises:
+        RefusedError: it cannot.
+    """
+    try:
+        if login.key is not None:
+            load_key(login.key)
+    except UnusableKeyError as error:
+        raise RefusedError(str(error)) from error
 
 
 def explain(error: BaseException, target: Target, login: Login) -> Explanation | None:

@@ -7,6 +7,7 @@
 | ``cancel`` | ``{"id": "i007"}`` | ``{"id", "status", "ending"}``: what it has become |
 | ``redrive`` | ``{"id": "p001"}`` | ``{"id", "status", "ending"}`` |
 | ``look`` | ``{"id": "i007"}`` | ``{"id", "records": [RECORD of it and its branches]}``, maybe none |
+| ``look`` | none | ``{"records": [RECORD of all that go on or are dead]}`` |
 | ``quiet`` | none | ``{"dead": [ids]}``: nothing else goes on; ``busy`` while something does |
 | ``records`` | none | ``{"records": [RECORD of all instances and branches], "dead": [ids]}`` |
 | ``effects`` | none | ``{"taken": [EFFECT], "disputed": [EFFECT], "waiting": [EFFECT]}`` |
@@ -102,7 +103,7 @@ class QueueClient:
             case "redrive":
                 return _brief(await self._queue.redrive(value["id"]))
             case "look":
-                return {"id": value["id"], "records": await self._look(value["id"])}
+                return await self._look(value)
             case "quiet":
                 return await self._quiet()
             case "records":
@@ -134,11 +135,12 @@ class QueueClient:
         )
         await self._store.transact((), garbage)
 
-    async def _look(self, instance: str) -> list[dict[str, Any]]:
-        record = await self._queue.get(instance)
-        if record is None:
-            return []
-        return [plain(each) for each in (record, *await self._queue.branches(instance))]
+    async def _look(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        if value is None:
+            return {"records": [plain(record) async for record in self._queue.instances("live")]}
+        record = await self._queue.get(value["id"])
+        found = [] if record is None else [record, *await self._queue.branches(value["id"])]
+        return {"id": value["id"], "records": [plain(each) for each in found]}
 
     async def _quiet(self) -> dict[str, Any]:
         live = [record async for record in self._queue.instances("live")]

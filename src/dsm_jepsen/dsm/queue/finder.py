@@ -6,6 +6,9 @@ For each shard the workers have an order of precedence, from a hash of both: the
 others a little later each, so that they do not all run for the same instance; what the first has no time for
 they get.
 
+What dead workers left goes before what is ready: it was begun first, it is no more than those had in hand,
+and workers that are killed again and again would never come to the end of what they have listed.
+
 A delayed instance is due when this host's clock says so, or when the worker has known of it for as long as
 the delay: so a clock that is wrong makes it late by its delay at most, and never holds it for good.
 """
@@ -41,6 +44,7 @@ class Finder:
         self._keys = keys
         self._session = session
         self._held = held
+        self._left: dict[str, str] = {}
         self._found: dict[str, str] = {}
         self._known: dict[str, int] = {}
         self._living: Collection[str] = ()
@@ -50,8 +54,8 @@ class Finder:
         self._due_ms = {f"{shard:02d}": self._now_ms() for shard in range(SHARDS)}
 
     def add(self, found: str, instance: str) -> None:
-        """Have an instance looked at that was found otherwise, under this key of the index."""
-        self._found[instance] = found
+        """Have an instance looked at first that a dead worker left, under this key of the index."""
+        self._left[instance] = found
         self._news.set()
 
     def meet(self, living: Collection[str]) -> None:
@@ -67,9 +71,9 @@ class Finder:
         """Wait for the next instance to try: the key of the index, and the id; ``None`` once closed."""
         async with self._turn:
             while not self._closed:
-                while self._found:
-                    instance = next(iter(self._found))
-                    found = self._found.pop(instance)
+                while waiting := self._left or self._found:
+                    instance = next(iter(waiting))
+                    found = waiting.pop(instance)
                     if instance not in self._held:
                         return found, instance
                     # It is being given back, or the listing is from before it was claimed.

@@ -181,17 +181,27 @@ class KeylessEffects(Worker):
     outbox_kind = _Keyless
 
 
-class _CountsLater(Ledger):
+class _CountsApart(Ledger):
+    """Commits a branch's end and the counter one by one."""
+
+    counter_first: ClassVar[bool]
+
     async def commit(
         self, *changes: Change, compares: Sequence[Compare] = (), writes: Sequence[Write] = ()
     ) -> tuple[Read | None, ...] | None:
         branch, *parents = changes
         if not branch.new.ended or not parents:
             return await super().commit(*changes, compares=compares, writes=writes)
+        if self.counter_first and await super().commit(*parents) is None:
+            return None
         done = await super().commit(branch, compares=compares, writes=writes)
-        if done is not None:
+        if not self.counter_first and done is not None:
             await super().commit(*parents)
         return done
+
+
+class _CountsLater(_CountsApart):
+    counter_first = False
 
 
 class CountsBranchesLater(Worker):
@@ -200,16 +210,8 @@ class CountsBranchesLater(Worker):
     ledger_kind = _CountsLater
 
 
-class _CountsFirst(Ledger):
-    async def commit(
-        self, *changes: Change, compares: Sequence[Compare] = (), writes: Sequence[Write] = ()
-    ) -> tuple[Read | None, ...] | None:
-        branch, *parents = changes
-        if not branch.new.ended or not parents:
-            return await super().commit(*changes, compares=compares, writes=writes)
-        if await super().commit(*parents) is None:
-            return None
-        return await super().commit(branch, compares=compares, writes=writes)
+class _CountsFirst(_CountsApart):
+    counter_first = True
 
 
 class CountsBranchesFirst(Worker):

@@ -222,7 +222,8 @@ class Hands:
         """Count a failed tick; the last one that may fail is the end of it."""
         attempt = claim.record.attempt + 1
         if attempt >= machine.attempts:
-            await self._die(claim, why)
+            counted = msgspec.structs.replace(claim.record, attempt=attempt)
+            await self._die(Read(counted, claim.version), why)
             return
         if after_ms is None:
             jitter = 0.5 + self.env.rng.uniform(purpose="queue/backoff")

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
+
 P = TypeVar("P")
 
 EFFECTS_MAX = 25
@@ -158,6 +160,19 @@ class Machine(Generic[P]):
     def is_final(self, state: str) -> bool:
         """Whether no edge leaves a state."""
         return not self.edges[state]
+
+    def encode(self, payload: Any) -> bytes:
+        """Write a payload, or JSON values that can be read as one, as it is kept.
+
+        Raises:
+            ValueError: they cannot.
+        """
+        encoded = msgspec.json.encode(payload)
+        try:
+            msgspec.json.decode(encoded, type=self.payload)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"a payload of {self.name!r}: {error}") from error
+        return encoded
 
 
 AnyMachine = Machine[Any]

@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-import msgspec
-
 from dsm_jepsen.dsm.queue import changes, endings
 from dsm_jepsen.dsm.queue.changes import Hand
 from dsm_jepsen.dsm.queue.ledger import Change, Ledger, Read, read_entry
@@ -83,11 +81,7 @@ class Queue:
         kind = self._machines.get(machine)
         if kind is None:
             raise ValueError(f"no machine {machine!r}; known are {', '.join(self._machines)}")
-        encoded = msgspec.json.encode(payload)
-        try:
-            msgspec.json.decode(encoded, type=kind.payload)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"a payload of {machine!r}: {error}") from error
+        encoded = kind.encode(payload)
         instance = instance or self.new_id()
         if "/" in instance:
             raise ValueError(f"an instance is called {instance!r}; only branches have a slash in their id")
@@ -189,7 +183,7 @@ class Queue:
         stopped = await endings.stop(self._ledger, instance, "cancelled", why, self._hand)
         if stopped is None:
             # Definite: there was nothing to write to.
-            raise DefiniteError("no-instance", f"no instance {instance} goes on")
+            raise DefiniteError("no-instance", f"nothing to cancel: {await self._what_is(instance)}")
         return stopped
 
     async def redrive(self, instance: str) -> Record:
@@ -205,7 +199,7 @@ class Queue:
         marked = await self._ledger.store.get(self._keys.dead(instance))
         if read is None or marked is None:
             # Definite: nothing was written.
-            raise DefiniteError("not-dead", f"{instance} is not in dead-letter")
+            raise DefiniteError("not-dead", f"not in dead-letter: {await self._what_is(instance)}")
         ready = changes.redriven(read.record, self._hand)
         dead = Read(changes.buried(read.record, "", self._hand), read.version)
         if await self._ledger.commit(Change(dead, ready)) is None:
@@ -234,6 +228,10 @@ class Queue:
         entries = await self._ledger.store.list(self._keys.undelivered(instance))
         # The id of another may begin like this one's.
         return [entry for entry in entries if decode_effect(entry.value).id == instance]
+
+    async def _what_is(self, instance: str) -> str:
+        record = await self.get(instance)
+        return f"there is no instance {instance}" if record is None else f"{instance} is {record.status}"
 
     @property
     def _hand(self) -> Hand:

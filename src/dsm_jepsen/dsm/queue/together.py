@@ -1,8 +1,12 @@
 """Transactions that travel together: while one request is under way others gather, and go as one after it.
 
-What a busy worker does to eight instances at once costs one request, and a lone transaction waits for none.
+What a busy worker does to many instances at once costs one request, and a lone transaction waits for none.
 All of a request is done or nothing, so each is told no more than it asked: if the request is refused, or was
 certainly not done, each is sent alone and gets its own answer. If its fate is unknown, so is that of each.
+
+Whoever sends, sends his own wish, with others or alone. So whoever is told that nothing was done was told so
+of a request that held his wish and no other. This does not rest on the order in which a lock is given: while
+one that waits is being cancelled, who comes later may overtake it.
 """
 
 import asyncio
@@ -51,10 +55,9 @@ class Together:
         wish = _Wish(compares, writes)
         self._waiting.append(wish)
         try:
-            # Whoever has the lock sends for all that wait for it, in whose order they stand here, too.
             async with self._lock:
                 if wish in self._waiting:
-                    await self._send(self._take())
+                    await self._send(self._take(wish))
         finally:
             if wish in self._waiting:
                 self._waiting.remove(wish)
@@ -64,11 +67,12 @@ class Together:
             raise IndefiniteError(wish.error.kind, wish.error.detail) from wish.error
         return wish.commit
 
-    def _take(self) -> list[_Wish]:
-        """Take the first wish that waits, and those that can go with it."""
-        group = _Group(self._waiting[0])
-        for wish in self._waiting[1:]:
-            group.add(wish)
+    def _take(self, own: _Wish) -> list[_Wish]:
+        """Take a wish that waits, and those that can go with it."""
+        group = _Group(own)
+        for wish in self._waiting:
+            if wish is not own:
+                group.add(wish)
         self._waiting = [wish for wish in self._waiting if wish not in group.wishes]
         return group.wishes
 

@@ -9,6 +9,7 @@ are claims, however many instances wait or have ended.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 from dsm_jepsen.dsm.queue.effects import Apply, Outbox
@@ -17,15 +18,16 @@ from dsm_jepsen.dsm.queue.hold import Hands
 from dsm_jepsen.dsm.queue.ledger import Ledger
 from dsm_jepsen.dsm.queue.machine import AnyMachine
 from dsm_jepsen.dsm.queue.observe import Observation, Observer, line_of
-from dsm_jepsen.dsm.queue.record import SHARDS, Effect, Keys
+from dsm_jepsen.dsm.queue.record import SHARDS, Effect, Keys, stable_hash
 from dsm_jepsen.dsm.queue.retention import KEEP_MIN_MS, KEEP_MS, forget
 from dsm_jepsen.env import Compare, Env, OutcomeError, Request, Response, Session
 
 SESSION_TTL_MS = 10_000
 """How long the claims of a vanished worker stay."""
 
-SLOTS = 8
-"""How many instances a worker has in hand at once."""
+SLOTS = 16
+"""How many instances a worker has in hand at once. A step takes its tick and about two requests, so with few
+slots a worker waits. With many, more of its instances wait for a session's end if it dies."""
 
 SWEEP_MS = 5_000
 """How often claims and effects are looked through for what dead workers left, on average."""
@@ -140,6 +142,8 @@ class Worker:
             self._hands = hands
             finder = Finder(self._env, self._keys, session=session.id, held=hands.held)
             self._env.log(f"works in session {session.id}")
+            # First of all: else its slots were full of what is ready before it knew what was left.
+            await self._sweep_claims(hands, finder)
             await self._work(hands, finder)
         finally:
             self._hands = None
@@ -151,7 +155,8 @@ class Worker:
     async def _work(self, hands: Hands, finder: Finder) -> None:
         slots = [asyncio.create_task(self._slot(hands, finder)) for _ in range(self._slots)]
         helpers = [
-            asyncio.create_task(self._sweep_always(hands, finder)),
+            asyncio.create_task(self._sweep_always(partial(self._sweep_claims, hands, finder))),
+            asyncio.create_task(self._sweep_always(partial(self._sweep_effects, hands))),
             asyncio.create_task(self._watch_workers(hands, finder)),
             asyncio.create_task(self._forget_always()),
             *(asyncio.create_task(finder.follow(f"{shard:02d}")) for shard in range(SHARDS)),
@@ -190,10 +195,10 @@ class Worker:
                 self._env.log(f"{instance} is left for later: {type(error).__name__}: {error}")
                 await self._pause(REJOIN_MS, "slot")
 
-    async def _sweep_always(self, hands: Hands, finder: Finder) -> None:
+    async def _sweep_always(self, sweep: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._pause(SWEEP_MS, "sweep")
-            await self._sweep(hands, finder)
+            await sweep()
 
     async def _forget_always(self) -> None:
         while True:
@@ -206,32 +211,44 @@ class Worker:
                 self._env.log(f"what has ended was not looked through: {error}")
 
     async def _watch_workers(self, hands: Hands, finder: Finder) -> None:
-        """Sweep as soon as a worker comes or goes."""
+        """Look for claims as soon as a worker comes or goes."""
         while True:
             try:
                 async with aclosing(self._env.store.watch_hint(self._keys.worker(""))) as hints:
                     async for _ in hints:
-                        await self._sweep(hands, finder)
+                        await self._sweep_claims(hands, finder)
             except OutcomeError as error:
                 self._env.log(f"watching the workers anew: {error}")
             await self._pause(REJOIN_MS, "watch-workers")
 
-    async def _sweep(self, hands: Hands, finder: Finder) -> None:
-        """Find what dead workers left: claims, and effects not delivered."""
-        store, keys = self._env.store, self._keys
+    async def _sweep_claims(self, hands: Hands, finder: Finder) -> None:
+        """Find the claims that dead workers left."""
         session = hands.session.id
         try:
-            running = await store.list(f"{keys.root}running//")
-            living = {entry.key.removeprefix(keys.worker("")) for entry in await store.list(keys.worker(""))}
-            finder.meet(living)
-            for entry in running:
-                owner, _, instance = entry.key.removeprefix(f"{keys.root}running//").partition("/")
-                # What is ours but not in hand comes from a claim whose reply was lost.
-                if owner not in living or (owner == session and instance not in hands.held):
-                    finder.add(entry.key, instance)
-            await hands.outbox.sweep(living, session=session)
+            running = await self._env.store.list(f"{self._keys.root}running//")
+            living = await self._living()
         except OutcomeError as error:
-            self._env.log(f"claims and effects were not looked through: {error}")
+            self._env.log(f"claims were not looked through: {error}")
+            return
+        finder.meet(living)
+        # Each worker in an order of its own: they seldom meet, and nothing is last for all of them.
+        for entry in sorted(running, key=lambda entry: stable_hash(f"{entry.key}/{session}")):
+            owner, _, instance = entry.key.removeprefix(f"{self._keys.root}running//").partition("/")
+            # What is ours but not in hand comes from a claim whose reply was lost.
+            if owner not in living or (owner == session and instance not in hands.held):
+                finder.add(entry.key, instance)
+
+    async def _sweep_effects(self, hands: Hands) -> None:
+        """Deliver the effects that dead workers left; apart from claims, as receivers may be slow."""
+        try:
+            await hands.outbox.sweep(await self._living(), session=hands.session.id)
+        except OutcomeError as error:
+            self._env.log(f"effects were not looked through: {error}")
+
+    async def _living(self) -> set[str]:
+        """The sessions of all workers that live."""
+        prefix = self._keys.worker("")
+        return {entry.key.removeprefix(prefix) for entry in await self._env.store.list(prefix)}
 
     def _tell_and_apply(self, session: Session) -> Callable[[Effect], Awaitable[None]]:
         """Deliver, and say so before and after."""

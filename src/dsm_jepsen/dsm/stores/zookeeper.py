@@ -59,6 +59,9 @@ _LINK_TTL_S = 6.0
 _WATCH_QUEUE = 256
 """Changes kept for a slow reader beyond those that the log keeps."""
 
+_TURN = 500
+"""Keys that a list reads at once."""
+
 _TRIES = 200
 """Of a write that others keep getting ahead of; each loss means that one of them got through."""
 
@@ -113,8 +116,10 @@ class ZooKeeperStore:
         found: list[Entry] = []
         # In turns, because a name may be all that is left of a key that was deleted.
         while keys and len(found) < wanted:
-            turn, keys = keys[:wanted], keys[wanted:]
+            size = min(wanted, _TURN)
+            turn, keys = keys[:size], keys[size:]
             heads = await self._heads(turn, fresh=False, until_s=until_s)
+            until_s = self._until_s()  # each turn is a call of its own
             entries = (reads.entry(key, head) for key, head in zip(turn, heads, strict=True))
             found += [entry for entry in entries if entry is not None]
         return tuple(found[:wanted])
