@@ -18,6 +18,10 @@ except ImportError:
     _kernel = None
 
 
+Columns = tuple[bytearray, "array[int]", "array[int]", list[str], list[Any], dict[int, Any]]
+"""Of a history: see its ``columns``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """How much may be spent before the verdict is unknown.
@@ -63,12 +67,17 @@ def check_parts(history: History, model: Model, *, budget: Budget | None = None,
         budget: how much may be spent.
         native: use the kernel, if there is one.
     """
+    return check_columns(history.columns, model, budget=budget, native=native)
+
+
+def check_columns(columns: Columns, model: Model, *, budget: Budget | None = None, native: bool = True) -> list[Part]:
+    """Do the same for events that are no history: only types, partners, fs, values and errors are looked at."""
     limit = budget or Budget()
     if native and _kernel is not None:
-        answers = _with_kernel(model, history, limit)
+        answers = _with_kernel(model, columns, limit)
     else:
         end = monotonic() + limit.seconds
-        answers = twin.Table(Meaning(model)).check(*history.columns, lambda: monotonic() > end)
+        answers = twin.Table(Meaning(model)).check(*columns, lambda: monotonic() > end)
     return [_part(*answer) for answer in answers]
 
 
@@ -80,7 +89,7 @@ _KEPT_OPERATIONS = 100_000
 """A table that met more than this is not kept: it may hold as many values."""
 
 
-def _with_kernel(model: Model, history: History, limit: Budget) -> list[twin.Answer]:
+def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Answer]:
     table = _idle.pop(model, None)
     if table is None:
         meaning = Meaning(model)
@@ -93,8 +102,8 @@ def _with_kernel(model: Model, history: History, limit: Budget) -> list[twin.Ans
             model.init(),
             meaning.kind,
         )
-    answers: list[twin.Answer] = table.check(*history.columns, limit.seconds, limit.bytes)
-    if len(history) <= _KEPT_OPERATIONS:
+    answers: list[twin.Answer] = table.check(*columns, limit.seconds, limit.bytes)
+    if len(columns[0]) <= _KEPT_OPERATIONS:
         _idle[model] = table
         while len(_idle) > _KEPT:
             _idle.popitem(last=False)

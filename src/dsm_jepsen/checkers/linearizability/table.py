@@ -4,7 +4,7 @@ The native kernel has a class of the same name and shape; this one serves where 
 """
 
 from array import array
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
@@ -40,7 +40,7 @@ class Table:
         self._keys: dict[bytes, Hashable] = {}
         self._found = 0
         self._finding = False
-        self._initial = self._number(meaning.model.init())
+        self.initial = self._number(meaning.model.init())
 
     def step(self, state: int, symbol: int) -> int:
         """Give the state after, or ``REJECTED``; the model is asked once."""
@@ -50,6 +50,10 @@ class Table:
         except KeyError:
             after = self._meaning.step(self._states[state], *self._told[symbol])
             return self._cells.setdefault(key, REJECTED if after is NotImplemented else self._number(after))
+
+    def states(self, numbers: Iterable[int]) -> list[Any]:
+        """Give states by their numbers."""
+        return [self._states[number] for number in numbers]
 
     def check(
         self,
@@ -63,8 +67,8 @@ class Table:
     ) -> list[Answer]:
         """Judge a history's columns, part by part, until one is invalid."""
         answers = []
-        for key, problem, invocations, indexes in self._parts(types, processes, partners, fs, values, errors):
-            found = decide(self, problem, self._initial, stop)
+        for key, problem, invocations, indexes in self.parts(types, processes, partners, fs, values, errors):
+            found = decide(self, problem, self.initial, stop)
             answers.append(self._answer(key, found, invocations, indexes))
             if found.valid is False:
                 break
@@ -73,11 +77,11 @@ class Table:
     def _answer(self, key: Hashable, found: Found, invocations: list[int], indexes: list[int]) -> Answer:
         kind = {True: 0, False: 1, None: 2}[found.valid]
         event = indexes[found.event] if found.event < len(indexes) else -1
-        states = [self._states[state] for state in found.states]
+        states = self.states(found.states)
         order = array("i", [invocations[operation] for operation in found.order])
         return key, kind, event, states, order.tobytes(), found.widest, len(invocations)
 
-    def _parts(
+    def parts(
         self,
         types: Sequence[int],
         processes: Sequence[int],
@@ -86,6 +90,7 @@ class Table:
         values: Sequence[Any],
         errors: Mapping[int, Any],
     ) -> list[tuple[Hashable, Problem, list[int], list[int]]]:
+        """Give by part its key, the problem, its operations' invocations, and its events, by their indexes."""
         parts: dict[Hashable, tuple[list[int], list[int], list[int], list[int], list[int]]] = {}
         operation: dict[int, tuple[Hashable, int]] = {}
         for at, code in enumerate(types):
