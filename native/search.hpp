@@ -109,7 +109,7 @@ class Search {
   }
 
  private:
-  static constexpr std::size_t NARROW = 8, WIDE = 4096, WINDOWS = 8;
+  static constexpr std::size_t NARROW = 4, WIDE = 4096, WINDOWS = 8;
 
   // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
   const Window& widened(std::int32_t at) {

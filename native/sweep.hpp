@@ -268,14 +268,17 @@ class Sweep {
       } else
         arrive(config, slot, event);
     }
-    for (std::size_t at = 0; at < todo_.items.size(); at++) {
+    // First all that can do with what they are, then, while there is room, those that need something else before.
+    for (std::size_t tried = 0, at = 0; at < todo_.items.size(); at++) {
+      for (; tried < todo_.items.size(); tried++)
+        if (!todo_.dead[tried]) finish(todo_.items[tried], slot, event);
       if (todo_.dead[at]) continue;
       if ((++work_ & 4095) == 0 && stopped()) return false;
-      if (next_.items.size() >= beam_ || todo_.items.size() / 16 > beam_) {
+      if (next_.items.size() >= beam_ || todo_.items.size() / 16 > beam_ || (!next_.items.empty() && at >= 2 * beam_)) {
         outcome_.pruned = true;
         break;
       }
-      expand(todo_.items[at], slot, event);
+      branch(todo_.items[at], slot, event);
     }
     if (next_.items.empty()) {
       outcome_.end = End::STUCK;
@@ -317,13 +320,29 @@ class Sweep {
       add(todo_, config);
   }
 
-  void expand(const Config config, int slot, std::int32_t event) {
+  // Let the operation that returns take effect in a configuration, if it can.
+  void finish(const Config& config, int slot, std::int32_t event) {
     if (config.maybe.has(slot)) {
       auto satisfied = config;
       satisfied.maybe.drop(slot);
       satisfied.trail = node(config.trail, {slots_[slot], event, true});
       add(next_, satisfied);
     }
+    if (observers_.has(slot)) return;  // it was not possible when the state was entered
+    auto symbol = problem_.symbols[slots_[slot]];
+    auto state = machine_.step(config.state, symbol);
+    if (state == REJECT || state == config.state || !viable(state, event)) return;
+    auto after = config;
+    after.maybe.drop(slot);
+    after.trail = node(config.trail, {slots_[slot], event, false});
+    after.done.add(slot);
+    enter(after, state, symbol);
+    after.done.drop(slot);
+    add(next_, after);
+  }
+
+  // Let anything else that is open take effect in it.
+  void branch(const Config config, int slot, std::int32_t event) {
     round_++;
     for (auto other : order_) {
       if (config.done.has(other)) continue;
@@ -336,7 +355,7 @@ class Sweep {
       }
       bool twin = (tried & FIRM) || (maybe && tried);
       tried |= maybe ? MAYBE : FIRM;
-      if (twin) continue;
+      if (twin || other == slot) continue;
       auto state = machine_.step(config.state, symbol);
       if (state == REJECT || state == config.state || !viable(state, event)) continue;
       auto after = config;
@@ -344,11 +363,7 @@ class Sweep {
       after.maybe.drop(other);
       after.trail = node(config.trail, {slots_[other], event, false});
       enter(after, state, symbol);
-      if (other == slot) {
-        after.done.drop(slot);
-        add(next_, after);
-      } else
-        arrive(after, slot, event);
+      arrive(after, slot, event);
     }
     for (auto kind : offered_) {
       auto symbol = lost_[kind];

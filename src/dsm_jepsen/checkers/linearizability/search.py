@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dsm_jepsen.checkers.linearizability.sweep import NEVER, Bounds, End, Machine, Problem, Step, Sweep, Window
 from dsm_jepsen.checkers.models import Fact
 
-_NARROW = 8
+_NARROW = 4
 _WIDE = 4096
 _WINDOWS = 8
 

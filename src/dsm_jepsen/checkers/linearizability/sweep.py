@@ -236,17 +236,24 @@ class Sweep:
                     self._add(self._next, replace(one, done=one.done ^ bit))
                 else:
                     self._arrive(one, bit)
-        for one in self._todo:
+        # First all that can do with what they are, then, while there is room, those that need something else before.
+        tried = 0
+        for at, one in enumerate(self._todo):  # grows meanwhile
+            for other in self._todo[tried:]:
+                if other in self._seen[other.state]:
+                    self._finish(other, bit)
+            tried = len(self._todo)
             if one not in self._seen[one.state]:
                 continue  # dominated by one that came later
             self._work += 1
             if self._work % 1024 == 0 and self._stop():
                 self._outcome.end = End.STOPPED
                 return False
-            if _size(self._next) >= self._beam or len(self._todo) > 16 * self._beam + 15:
+            enough = _size(self._next) >= self._beam or (self._next and at >= 2 * self._beam)
+            if enough or len(self._todo) // 16 > self._beam:
                 self._outcome.pruned = True
                 break
-            self._expand(one, bit)
+            self._branch(one, bit)
         if not self._next:
             self._outcome.end = End.STUCK
             self._outcome.states = list(self._seen)
@@ -288,11 +295,25 @@ class Sweep:
             self._here[state] = observed, nothing
         return self._here[state]
 
-    def _expand(self, one: _Configuration, bit: int) -> None:
+    def _finish(self, one: _Configuration, bit: int) -> None:
+        """Let the operation that returns take effect in a configuration, if it can."""
+        operation = self._slots[bit]
+        if one.maybe & bit:
+            satisfied = self._then(one.trail, operation, anywhere=True)
+            self._add(self._next, replace(one, maybe=one.maybe ^ bit, trail=satisfied))
+        if self._observers & bit:
+            return  # it was not possible when the state was entered
+        symbol = self._problem.symbols[operation]
+        after = self._step(one.state, symbol)
+        if after in (REJECTED, one.state):
+            return
+        trail = self._then(one.trail, operation)
+        entered = self._enter(after, symbol, one.done | bit, one.maybe & ~bit, one.used, trail)
+        self._add(self._next, replace(entered, done=one.done))
+
+    def _branch(self, one: _Configuration, bit: int) -> None:
+        """Let anything else that is open take effect in it."""
         state, done, maybe, used, trail = one.state, one.done, one.maybe, one.used, one.trail
-        if maybe & bit:
-            satisfied = self._then(trail, self._slots[bit], anywhere=True)
-            self._add(self._next, replace(one, maybe=maybe ^ bit, trail=satisfied))
         firm: set[int] = set()
         tried: set[int] = set()
         for other in self._order:
@@ -303,16 +324,13 @@ class Sweep:
             tried.add(symbol)
             if not maybe & other:
                 firm.add(symbol)
-            if twin:
+            if twin or other == bit:
                 continue
             after = self._step(state, symbol)
             if after in (REJECTED, state):
                 continue
             entered = self._enter(after, symbol, done | other, maybe & ~other, used, self._then(trail, self._slots[other]))
-            if other == bit:
-                self._add(self._next, replace(entered, done=done))
-            else:
-                self._arrive(entered, bit)
+            self._arrive(entered, bit)
         for kind in self._offered:
             symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
             if symbol in tried or (count == len(calls) and not self._plenty):

@@ -9,7 +9,7 @@ argument may give this result in this state. Three results are not what a client
 * every other ``fail`` is never shown to a model: it certainly did not happen, and asserts nothing.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum, IntFlag
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -66,6 +66,28 @@ class Model(Protocol):
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Hashable:
         """Give the state after the operation, or ``REJECT`` if it cannot end like this in this state."""
+        ...
+
+
+@runtime_checkable
+class NonDeterministic(Protocol):
+    """A model in which an operation may end in several states: ``steps`` instead of ``step``."""
+
+    @property
+    def refusals(self) -> frozenset[str]:
+        """See ``Model``."""
+        ...
+
+    def judges(self, f: str) -> bool:
+        """See ``Model``."""
+        ...
+
+    def init(self) -> Hashable:
+        """See ``Model``."""
+        ...
+
+    def steps(self, state: Any, f: str, argument: Any, result: Any) -> Iterable[Hashable]:
+        """Give all states that the operation may end in; none if it cannot end like this in this state."""
         ...
 
 
@@ -166,8 +188,3 @@ class Keyed(Protocol):
     def part(self, f: str, argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
         """Give which thing an operation is about, and the argument and result without it."""
         ...
-
-
-def same(one: object, other: object) -> bool:
-    """Compare as JSON does: 1, 1.0 and true are three values."""
-    return type(one) is type(other) and one == other

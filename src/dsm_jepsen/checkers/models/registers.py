@@ -1,18 +1,30 @@
-"""Registers: one value that is read and written."""
+"""Registers: one value, or several by key, that are read and written.
+
+What a read of null asserts: where a register begins with null, that it is null; where it begins with another
+value, nothing, for null is then how a client says that it learnt nothing (knossos' histories do).
+"""
 
 from collections.abc import Hashable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from dsm_jepsen.checkers.models._base import KEEP, REJECT, UNKNOWN, Assignment, Refused, same
+from dsm_jepsen.checkers.models._base import KEEP, REJECT, UNKNOWN, Assignment, Refused
+from dsm_jepsen.checkers.models._values import same
 
 
+@dataclass(frozen=True)
 class Register:
-    """One value: ``read`` returns it, ``write`` replaces it. Values are hashable."""
+    """One value, any JSON value.
 
-    refusals: frozenset[str] = frozenset()
+    * ``read``, ok with the value: asserts that it is this one. Of null: see above.
+    * ``write`` of the value: it is this one from now on. Ok asserts nothing.
 
-    def __init__(self, initial: Hashable = None) -> None:
-        self.initial = initial
+    Attributes:
+        initial: the value at first.
+    """
+
+    initial: Hashable = None
+    refusals: ClassVar[frozenset[str]] = frozenset()
 
     def judges(self, f: str) -> bool:
         """Judge reads and writes."""
@@ -26,37 +38,39 @@ class Register:
         """Replace the value, or compare it with what was read."""
         if f == "write":
             return argument
-        return state if result is UNKNOWN or same(result, state) else REJECT
+        return state if self._learnt_nothing(result) or same(result, state) else REJECT
 
     def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
         """Say the same without a state."""
         if f == "write":
             return Assignment("always", None, argument, possible=False)
-        if result is UNKNOWN:
+        if self._learnt_nothing(result):
             return Assignment("always", None, KEEP, possible=True)
         return Assignment("equals", result, KEEP, possible=False)
 
+    def _learnt_nothing(self, result: Any) -> bool:
+        return result is UNKNOWN or (result is None and self.initial is not None)
 
-class CasRegister:
-    """A register with ``cas`` of ``[expected, new]``; one that compared unequal fails as ``unequal``."""
 
-    refusals = frozenset({"unequal"})
+@dataclass(frozen=True)
+class CasRegister(Register):
+    """A register with compare-and-set.
 
-    def __init__(self, initial: Hashable = None) -> None:
-        self.register = Register(initial)
+    * ``read``, ``write``: as of ``Register``.
+    * ``cas`` of ``[expected, new]``, ok: asserts that the value was the expected one; it is the new one from now
+      on. Failed as ``unequal``: asserts that it was not.
+    """
+
+    refusals: ClassVar[frozenset[str]] = frozenset({"unequal"})
 
     def judges(self, f: str) -> bool:
         """Judge reads, writes and compare-and-sets."""
-        return f == "cas" or self.register.judges(f)
-
-    def init(self) -> Hashable:
-        """Start with the initial value."""
-        return self.register.init()
+        return f in {"read", "write", "cas"}
 
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Any:
         """Replace the value if it is the expected one; a refusal asserts that it is not."""
         if f != "cas":
-            return self.register.step(state, f, argument, result)
+            return super().step(state, f, argument, result)
         expected, new = argument
         equal = same(expected, state)
         if isinstance(result, Refused):
@@ -68,8 +82,34 @@ class CasRegister:
     def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
         """Say the same without a state."""
         if f != "cas":
-            return self.register.assignment(f, argument, result)
+            return super().assignment(f, argument, result)
         expected, new = argument
         if isinstance(result, Refused):
             return Assignment("differs", expected, KEEP, possible=False)
         return Assignment("equals", expected, new, possible=result is UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Registers(CasRegister):
+    """Registers by key, none of which knows of another: values as Jepsen's independent tuples, ``[key, value]``.
+
+    * ``read`` of ``[key, null]``, ok with ``[key, value]``; ``write`` of ``[key, value]``; ``cas`` of
+      ``[key, [expected, new]]``: as of ``CasRegister``, each of the register of its key.
+
+    Attributes:
+        initial: every register's value at first.
+    """
+
+    def part(self, f: str, argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
+        """Tell registers apart by their keys."""
+        return told_apart(argument, result)
+
+
+def told_apart(argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
+    """Take the key off ``[key, value]``, in which the result is given as well."""
+    key, value = argument
+    if result is not UNKNOWN and not isinstance(result, Refused) and result is not None:
+        answered, result = result
+        if not same(key, answered):
+            raise ValueError(f"asked of key {key!r}, answered of {answered!r}: expected [key, value] with one key")
+    return key, value, result
