@@ -4,15 +4,12 @@ Here two rooms meet that do not know each other: the chart's ``step`` becomes th
 histories of nodes running it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from dsm_jepsen.checkers import (
-    REJECT,
-    UNKNOWN,
     Checker,
     Context,
-    Refused,
     agreement,
     convergence,
     legal_transitions,
@@ -24,6 +21,7 @@ from dsm_jepsen.checkers import (
     stats,
 )
 from dsm_jepsen.checkers.adequacy import adequacy
+from dsm_jepsen.checkers.models import StateChart
 from dsm_jepsen.cluster import NODES
 from dsm_jepsen.dsm.chart import Chart, Configuration, Event, step
 from dsm_jepsen.dsm.ensemble import FRESH_MS, VARIANTS, EnsembleSystem
@@ -69,85 +67,6 @@ class ChartMachine:
         return Context(taken.configuration.states, taken.variables)
 
 
-class Versioned(NamedTuple):
-    """A state of the ensemble's model."""
-
-    version: int
-    context: Context
-
-    def words(self) -> str:
-        """Say it in a few words."""
-        leaf = self.context.states[-1]
-        return f"version {self.version} in {leaf} with {dict(self.context.variables)}"
-
-    def shows(self, seen: Any) -> bool:
-        """Whether a client that was shown these values was in this state."""
-        return bool(
-            isinstance(seen, Mapping)
-            and seen.get("version") == self.version
-            and tuple(seen.get("states") or ()) == self.context.states
-            and tuple(sorted((seen.get("variables") or {}).items())) == self.context.variables
-        )
-
-
-class EnsembleModel:
-    """The ensemble as one machine: events change it, strong reads show it, refusals tell the truth."""
-
-    refusals = frozenset({"not-applicable", "lost-race"})
-
-    def __init__(self, chart: Chart) -> None:
-        self._machine = ChartMachine(chart)
-
-    def judges(self, f: str) -> bool:
-        """Judge events and strong reads; local reads may lag and are judged by others."""
-        return f in {"event", "read-strong"}
-
-    def init(self) -> Versioned:
-        """Start at version 0."""
-        return Versioned(0, self._machine.start())
-
-    def step(self, state: Versioned, f: str, argument: Any, result: Any) -> Any:
-        """Take an event, or compare what was shown."""
-        if f == "read-strong":
-            return state if result is UNKNOWN or state.shows(result) else REJECT
-        met = argument.get("expect", state.version) == state.version
-        context = self._machine.apply(state.context, argument) if met else None
-        following = state if context is None else Versioned(state.version + 1, context)
-        if result is UNKNOWN:
-            return following
-        if isinstance(result, Refused):
-            return self._refused(state, argument, result, applicable=following is not state)
-        return following if following is not state and following.shows(result) else REJECT
-
-    def _refused(self, state: Versioned, argument: Any, result: Refused, *, applicable: bool) -> Any:
-        if result.kind == "not-applicable":
-            return state if not applicable and state.shows(result.detail) else REJECT
-        # What is shown of the way a race was lost must have been so at some moment meanwhile (``lost-races``
-        # looks for the winner); without it the expected version must have passed.
-        if isinstance(result.detail, Mapping) and "states" in result.detail:
-            return state if state.shows(result.detail) else REJECT
-        return REJECT if argument.get("expect") == state.version else state
-
-    def explain(self, states: Sequence[Versioned], f: str, argument: Any, result: Any) -> tuple[str, str]:
-        """Put in words why no state accepts this."""
-        where = " or ".join(state.words() for state in states)
-        if isinstance(result, Refused):
-            said = f"with {argument['event']} was answered {result.kind} at {_shown(result.detail)}"
-            return "wrong-refusal", f"{said}, but the machine was at {where}"
-        newest = max((state.version for state in states), default=0)
-        if f == "read-strong":
-            name = "stale-read" if result["version"] < newest else "dirty-read"
-            return name, f"returned {_shown(result)}, but the machine was at {where}"
-        name = "lost-update" if result["version"] <= newest else "illegal-transition"
-        made = f"with {argument['event']} was accepted as {_shown(result)}"
-        return name, f"{made}, but the machine was at {where}"
-
-
-def _shown(seen: Any) -> str:
-    leaf = seen["states"][-1] if seen.get("states") else "?"
-    return f"version {seen.get('version')} in {leaf} with {seen.get('variables', {})}"
-
-
 PROMPT_MS = 1_000
 """The paper grants a second before every read; a healthy ensemble confirms its replicas more often."""
 
@@ -183,7 +102,7 @@ def ensemble_checkers(
     """
     return {
         "legal-transitions": legal_transitions(web_machine()),
-        "linearizable": linearizable(EnsembleModel(machine("web"))),
+        "linearizable": linearizable(StateChart(web_machine())),
         "agreement": agreement,
         "convergence": convergence(web_machine(), nodes=NODES, settle_ms=FRESH_MS, prompt_ms=prompt_ms),
         "no-lost-acknowledgement": no_lost_acknowledgement(web_machine(), settle_ms=FRESH_MS),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dsm_jepsen.checkers.models._base import KEEP, REJECT, UNKNOWN, Assignment, Refused
-from dsm_jepsen.checkers.models._values import same
+from dsm_jepsen.checkers.models._values import same, told_apart
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class CasRegister(Register):
     """A register with compare-and-set.
 
     * ``read``, ``write``: as of ``Register``.
-    * ``cas`` of ``[expected, new]``, ok: asserts that the value was the expected one; it is the new one from now
-      on. Failed as ``unequal``: asserts that it was not.
+    * ``cas`` of ``[expected, new]``, ok: asserts that the value was the expected one; it is the new one from
+      now on. Failed as ``unequal``: asserts that it was not.
     """
 
     refusals: ClassVar[frozenset[str]] = frozenset({"unequal"})
@@ -70,7 +70,7 @@ class CasRegister(Register):
     def step(self, state: Any, f: str, argument: Any, result: Any) -> Any:
         """Replace the value if it is the expected one; a refusal asserts that it is not."""
         if f != "cas":
-            return super().step(state, f, argument, result)
+            return state if isinstance(result, Refused) else super().step(state, f, argument, result)
         expected, new = argument
         equal = same(expected, state)
         if isinstance(result, Refused):
@@ -82,6 +82,8 @@ class CasRegister(Register):
     def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
         """Say the same without a state."""
         if f != "cas":
+            if isinstance(result, Refused):
+                return Assignment("always", None, KEEP, possible=True)
             return super().assignment(f, argument, result)
         expected, new = argument
         if isinstance(result, Refused):
@@ -91,7 +93,7 @@ class CasRegister(Register):
 
 @dataclass(frozen=True)
 class Registers(CasRegister):
-    """Registers by key, none of which knows of another: values as Jepsen's independent tuples, ``[key, value]``.
+    """Registers by key: values are Jepsen's independent tuples, ``[key, value]``.
 
     * ``read`` of ``[key, null]``, ok with ``[key, value]``; ``write`` of ``[key, value]``; ``cas`` of
       ``[key, [expected, new]]``: as of ``CasRegister``, each of the register of its key.
@@ -103,13 +105,3 @@ class Registers(CasRegister):
     def part(self, f: str, argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
         """Tell registers apart by their keys."""
         return told_apart(argument, result)
-
-
-def told_apart(argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
-    """Take the key off ``[key, value]``, in which the result is given as well."""
-    key, value = argument
-    if result is not UNKNOWN and not isinstance(result, Refused) and result is not None:
-        answered, result = result
-        if not same(key, answered):
-            raise ValueError(f"asked of key {key!r}, answered of {answered!r}: expected [key, value] with one key")
-    return key, value, result

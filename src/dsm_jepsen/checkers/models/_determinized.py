@@ -1,0 +1,55 @@
+"""Sets of states, where an operation may end in several."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from dsm_jepsen.checkers.models._base import REJECT, Keyed, Model, NonDeterministic
+
+
+@dataclass(frozen=True)
+class Determinized:
+    """A model that keeps all states that a non-deterministic one may be in.
+
+    Exact: an order of operations can be followed through the sets just if there is a way through the states.
+    An operation is possible in a set if it is in one of its states; the others are then known not to have
+    been so.
+
+    Attributes:
+        model: the one with ``steps``.
+    """
+
+    model: NonDeterministic
+
+    @property
+    def refusals(self) -> frozenset[str]:
+        """Those of the model."""
+        return self.model.refusals
+
+    def judges(self, f: str) -> bool:
+        """Judge what the model judges."""
+        return self.model.judges(f)
+
+    def init(self) -> frozenset[Hashable]:
+        """Start with one state."""
+        return frozenset({self.model.init()})
+
+    def part(self, f: str, argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
+        """Tell apart what the model does."""
+        return (
+            self.model.part(f, argument, result)
+            if isinstance(self.model, Keyed)
+            else (None, argument, result)
+        )
+
+    def step(self, state: frozenset[Hashable], f: str, argument: Any, result: Any) -> Any:
+        """Follow every state to all that it may end in."""
+        after = frozenset(
+            end for one in state for end in self.model.steps(one, f, argument, result) if end is not REJECT
+        )
+        return after or REJECT
+
+
+def deterministic(model: Model | NonDeterministic) -> Model:
+    """Give a model with ``step``."""
+    return Determinized(model) if isinstance(model, NonDeterministic) else model
