@@ -1,13 +1,13 @@
-"""Builds the native search for linearizations; without a compiler the package does without it."""
+"""Builds what is native: the search for linearizations and a reader. Without a compiler the package does without."""
 
 from setuptools import Extension, setup
 
-HEADERS = ("machine", "python", "search", "sweep", "table", "values")
+HEADERS = ("edn", "machine", "python", "search", "sweep", "table", "values")
 
 setup(
     ext_modules=[
         Extension(
-            "dsm_jepsen.checkers.linearizability._kernel",
+            "dsm_jepsen._native",
             sources=["native/module.cpp"],
             depends=[f"native/{name}.hpp" for name in HEADERS],
             language="c++",

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "edn.hpp"
 #include "table.hpp"
 
 namespace {
@@ -238,18 +239,34 @@ PyObject* check(PyObject* self, PyObject* arguments) {
   });
 }
 
+PyObject* read_edn(PyObject*, PyObject* arguments) {
+  return safely([&] {
+    const char* text = nullptr;
+    Py_ssize_t size = 0;
+    PyObject* translate = nullptr;
+    if (!PyArg_ParseTuple(arguments, "y#O", &text, &size, &translate)) throw PythonError{};
+    try {
+      return EdnReader({text, static_cast<std::size_t>(size)}, translate).read();
+    } catch (const Unusual&) {
+      return borrowed(Py_None);
+    }
+  });
+}
+
+PyMethodDef functions[] = {{"read_edn", read_edn, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
+                           {nullptr, nullptr, 0, nullptr}};
 PyMethodDef methods[] = {{"check", check, METH_VARARGS, "Judge a history's columns, part by part."}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},
                        {Py_tp_dealloc, reinterpret_cast<void*>(unmake)},
                        {Py_tp_methods, methods},
                        {0, nullptr}};
-PyType_Spec spec = {"dsm_jepsen.checkers.linearizability._kernel.Table", sizeof(Object), 0, Py_TPFLAGS_DEFAULT, slots};
+PyType_Spec spec = {"dsm_jepsen._native.Table", sizeof(Object), 0, Py_TPFLAGS_DEFAULT, slots};
 
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_kernel", "The search for linearizations, natively.", -1, nullptr, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_native", "Searches for linearizations, and reads histories, natively.", -1, functions, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__kernel() {
+PyMODINIT_FUNC PyInit__native() {
   auto* module = PyModule_Create(&definition);
   if (!module) return nullptr;
   auto* type = PyType_FromSpec(&spec);

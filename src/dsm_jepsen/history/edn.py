@@ -17,6 +17,11 @@ from dsm_jepsen.history._edn_values import Char, FrozenMap, Keyword, Symbol, Tag
 from dsm_jepsen.history.history import History, HistoryError
 from dsm_jepsen.history.op import NEMESIS, Op
 
+try:
+    from dsm_jepsen import _native
+except ImportError:
+    _native = None
+
 __all__ = [
     "Char",
     "EdnError",
@@ -58,9 +63,21 @@ def read_history(path: Path) -> History:
         HistoryError: the file is not EDN, or not a history; the message begins with file and line.
         OSError: the file cannot be read.
     """
+    content = path.read_bytes()
+    if _native is not None and (columns := _native.read_edn(content, _translate)):
+        return History.of_columns(*columns)
+    return _read(path, content)
+
+
+def _translate(text: str) -> Any:
+    return to_json(loads(text))
+
+
+def _read(path: Path, content: bytes) -> History:
+    """Read any history, event by event."""
     history = History()
     try:
-        reader = Reader(path.read_bytes().decode("utf-8"))
+        reader = Reader(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise HistoryError(f"{path}: not text in UTF-8: {error}") from error
     time = _UNSET

@@ -57,6 +57,35 @@ class History:
         for op in ops:
             self.append(op)
 
+    @classmethod
+    def of_columns(
+        cls,
+        types: bytes,
+        times: bytes,
+        processes: bytes,
+        partners: bytes,
+        fs: list[str],
+        values: list[Any],
+        errors: dict[int, Any],
+        extras: dict[int, dict[str, Any]],
+    ) -> "History":
+        """Take events that are known to be well-formed; the first four are columns as they lie in memory."""
+        history = cls()
+        history._types = bytearray(types)
+        for column, content in (
+            (history._times, times),
+            (history._processes, processes),
+            (history._partner, partners),
+        ):
+            column.frombytes(content)
+        history._fs, history._values, history._errors, history._extras = fs, values, errors, extras
+        for index, code in enumerate(types):
+            if code == _INVOKE and history._partner[index] == _NONE:
+                history._open[history._processes[index]] = index
+            elif code == _INFO and history._partner[index] != _NONE:
+                history._ended[history._processes[index]] = index
+        return history
+
     def append(self, op: Op) -> None:
         """Add the next event.
 

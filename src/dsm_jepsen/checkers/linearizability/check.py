@@ -8,18 +8,14 @@ from time import monotonic
 from typing import Any
 
 from dsm_jepsen.checkers.linearizability import table as twin
-from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
-from dsm_jepsen.checkers.models import Model
+from dsm_jepsen.checkers.linearizability.meaning import Columns, Meaning, canonical
+from dsm_jepsen.checkers.models import Model, deterministic
 from dsm_jepsen.history import History
 
 try:
-    from dsm_jepsen.checkers.linearizability import _kernel
+    from dsm_jepsen import _native
 except ImportError:
-    _kernel = None
-
-
-Columns = tuple[bytearray, "array[int]", "array[int]", list[str], list[Any], dict[int, Any]]
-"""Of a history: see its ``columns``."""
+    _native = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +68,8 @@ def check_parts(history: History, model: Model, *, budget: Budget | None = None,
 
 def check_columns(columns: Columns, model: Model, *, budget: Budget | None = None, native: bool = True) -> list[Part]:
     """Do the same for events that are no history: only types, partners, fs, values and errors are looked at."""
-    limit = budget or Budget()
-    if native and _kernel is not None:
+    limit, model = budget or Budget(), deterministic(model)
+    if native and _native is not None:
         answers = _with_kernel(model, columns, limit)
     else:
         end = monotonic() + limit.seconds
@@ -81,8 +77,11 @@ def check_columns(columns: Columns, model: Model, *, budget: Budget | None = Non
     return [_part(*answer) for answer in answers]
 
 
-_idle: OrderedDict[Model, Any] = OrderedDict()
-"""Tables of models that were used lately: a table is in use by one at a time."""
+_idle: OrderedDict[tuple[Model, bytes], Any] = OrderedDict()
+"""Tables of models that were used lately: a table is in use by one at a time.
+
+To Python models that begin with 1, 1.0 and true are equal, therefore the initial state is looked at as well.
+"""
 
 _KEPT = 8
 _KEPT_OPERATIONS = 100_000
@@ -90,10 +89,11 @@ _KEPT_OPERATIONS = 100_000
 
 
 def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Answer]:
-    table = _idle.pop(model, None)
+    name = model, canonical(model.init())
+    table = _idle.pop(name, None)
     if table is None:
         meaning = Meaning(model)
-        table = _kernel.Table(
+        table = _native.Table(
             meaning.define,
             meaning.step,
             model.judges,
@@ -104,7 +104,7 @@ def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Ans
         )
     answers: list[twin.Answer] = table.check(*columns, limit.seconds, limit.bytes)
     if len(columns[0]) <= _KEPT_OPERATIONS:
-        _idle[model] = table
+        _idle[name] = table
         while len(_idle) > _KEPT:
             _idle.popitem(last=False)
     return answers
