@@ -179,7 +179,8 @@ class Table:
         return [fact & ~Fact.RESETS if fact & Fact.OBSERVES else fact for fact in facts]
 
     def _number(self, state: Hashable) -> int:
-        number = self._numbers.setdefault(state, len(self._states))
+        like = canonical(state) if self._meaning.kind is Kind.VALUE else state  # 1 and true are two values
+        number = self._numbers.setdefault(like, len(self._states))
         if number == len(self._states):
             self._states.append(state)
         return number
