@@ -1,15 +1,22 @@
-"""Judge a history against a model: whether every operation seems to happen at once, between call and return."""
+"""Judge a history by a model: whether every operation seems to happen at once, between call and return."""
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic
 from typing import Any
 
+from dsm_jepsen.checkers._base import worst
+from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
+from dsm_jepsen.checkers.linearizability.core import Ruling
+from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
 from dsm_jepsen.checkers.linearizability.meaning import Columns, Meaning, canonical
-from dsm_jepsen.checkers.models import Model, deterministic
+from dsm_jepsen.checkers.linearizability.telling import EvidenceError
+from dsm_jepsen.checkers.linearizability.witness import explains, merged
+from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
 from dsm_jepsen.history import History
 
 try:
@@ -54,7 +61,9 @@ class Part:
     operations: int
 
 
-def check_parts(history: History, model: Model, *, budget: Budget | None = None, native: bool = True) -> list[Part]:
+def check_parts(
+    history: History, model: Model, *, budget: Budget | None = None, native: bool = True
+) -> list[Part]:
     """Judge each part of a history; ends early when one is invalid.
 
     Args:
@@ -66,8 +75,10 @@ def check_parts(history: History, model: Model, *, budget: Budget | None = None,
     return check_columns(history.columns, model, budget=budget, native=native)
 
 
-def check_columns(columns: Columns, model: Model, *, budget: Budget | None = None, native: bool = True) -> list[Part]:
-    """Do the same for events that are no history: only types, partners, fs, values and errors are looked at."""
+def check_columns(
+    columns: Columns, model: Model, *, budget: Budget | None = None, native: bool = True
+) -> list[Part]:
+    """Do the same for a history's columns; of the processes only the nemesis is told apart."""
     limit, model = budget or Budget(), deterministic(model)
     if native and _native is not None:
         answers = _with_kernel(model, columns, limit)
@@ -101,6 +112,8 @@ def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Ans
             canonical,
             model.init(),
             meaning.kind,
+            meaning.verbs,
+            meaning.keyed,
         )
     answers: list[twin.Answer] = table.check(*columns, limit.seconds, limit.bytes)
     if len(columns[0]) <= _KEPT_OPERATIONS:
@@ -117,3 +130,129 @@ def _part(
     key: Hashable, kind: int, event: int, states: list[Any], order: bytes, widest: int, operations: int
 ) -> Part:
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
+
+
+_EVIDENCE = 10.0
+"""Seconds at most for finding a counterexample, when it is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linearizability:
+    """Whether a history can be explained, and what shows it. Evidence is made when it is asked for.
+
+    Attributes:
+        history: what was seen.
+        model: what should have happened.
+        budget: how much was allowed.
+        parts: what was found about each thing; they end where one is invalid.
+        seconds: how long it took.
+    """
+
+    history: History
+    model: Model
+    budget: Budget
+    parts: tuple[Part, ...]
+    seconds: float
+
+    @property
+    def valid(self) -> bool | None:
+        """True, false, or ``None`` for unknown: the budget ran out."""
+        return worst(part.valid for part in self.parts)
+
+    @cached_property
+    def because(self) -> str:
+        """One sentence: what was seen, and what was expected."""
+        if self.counterexample:
+            return self.counterexample.because
+        operations = sum(part.operations for part in self.parts)
+        if self.valid:
+            effective = sum(len(part.order) for part in self.parts)
+            return f"{operations} operations, explained by an order of {effective} that took effect"
+        return self._undecided()
+
+    @cached_property
+    def witness(self) -> "array[int] | None":
+        """Valid: invocations' indexes in an order that explains the history; see ``explains``.
+
+        Raises:
+            EvidenceError: the order is refused.
+        """
+        if not self.valid:
+            return None
+        order = merged([part.order for part in self.parts])
+        if not explains(self.model, self.history, order):
+            raise EvidenceError("a witness is refused by the model's steps: does it always answer the same?")
+        return order
+
+    @cached_property
+    def counterexample(self) -> Counterexample | None:
+        """Invalid: what cannot be, and why.
+
+        Raises:
+            EvidenceError: the evidence does not stand up.
+        """
+        part = next((part for part in self.parts if part.valid is False), None)
+        if part is None:
+            return None
+        end = monotonic() + min(self.budget.seconds, _EVIDENCE)
+
+        def judge(columns: Columns) -> Ruling:
+            left = end - monotonic()
+            if left <= 0:
+                return Ruling(None, ())
+            limit = Budget(seconds=max(left / 8, 0.1), bytes=self.budget.bytes)
+            parts = check_columns(columns, self.model, budget=limit)
+            return Ruling(worst(one.valid for one in parts), [index for one in parts for index in one.order])
+
+        return counterexample(
+            self.history,
+            self.model,
+            key=part.key,
+            event=part.event,
+            judge=judge,
+            over=lambda: monotonic() > end,
+        )
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What was found as JSON values, for reports."""
+        if self.counterexample:
+            return self.counterexample.details
+        return {
+            "operations": sum(part.operations for part in self.parts),
+            "widest": max((part.widest for part in self.parts), default=0),
+            "reached": [part.event for part in self.parts if part.valid is None],
+        }
+
+    def _undecided(self) -> str:
+        open_ = [part for part in self.parts if part.valid is None]
+        first = min(open_, key=lambda part: part.event)
+        spent = f"{self.budget.seconds:g} s"
+        if self.seconds < self.budget.seconds:
+            spent = f"{self.budget.bytes / 2**20:.0f} MiB"
+        which = f" of part {brief(first.key)}" if first.key is not None else ""
+        among = f" ({len(open_)} of {len(self.parts)} parts are undecided)" if len(self.parts) > 1 else ""
+        return (
+            f"undecided: the budget of {spent} ran out after {self.seconds:.3g} s; all{which} before event "
+            f"{first.event} of {len(self.history)} is valid, with up to {first.widest} explanations at once"
+            f"{among}; allow more, or judge a shorter history"
+        )
+
+
+def check_linearizable(
+    history: History, model: Model | NonDeterministic, *, budget: Budget | None = None
+) -> Linearizability:
+    """Judge whether every operation seems to happen at once, at one moment between its call and its return.
+
+    Args:
+        history: what clients saw.
+        model: what should have happened.
+        budget: how much may be spent on the verdict.
+    """
+    limit = budget or Budget()
+    began = monotonic()
+    model = deterministic(model)
+    parts = check_parts(history, model, budget=limit)
+    return Linearizability(
+        history=history, model=model, budget=limit, parts=tuple(parts), seconds=monotonic() - began
+    )

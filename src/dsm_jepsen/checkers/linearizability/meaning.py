@@ -3,6 +3,7 @@
 A sign says how an operation ended: nobody knows, ``ok``, or a failure that asserts something.
 """
 
+from array import array
 from collections.abc import Hashable
 from enum import IntEnum
 from typing import Any, Final
@@ -21,6 +22,10 @@ from dsm_jepsen.checkers.models import (
     OneValue,
     Refused,
 )
+
+
+Columns = tuple[bytearray, "array[int]", "array[int]", list[str], list[Any], dict[int, Any]]
+"""Of a history: see its ``columns``."""
 
 
 class Kind(IntEnum):
@@ -56,6 +61,8 @@ class Meaning:
             self.kind = Kind.VALUE
         elif isinstance(model, OneSequence):
             self.kind = Kind.SEQUENCE
+        self.verbs = dict(getattr(model, "verbs", {}))
+        self.keyed = isinstance(model, Keyed)
 
     def refusal(self, error: Any) -> list[Any] | None:
         """Give ``[kind, detail]`` of an error that asserts something, else ``None``."""

@@ -1,0 +1,290 @@
+"""The smallest part of a history that still cannot be explained.
+
+A history is made weaker: more orders explain it than before. If none explains the weaker one, none explains
+the history. These are the ways; each leaves fewer operations *firm*, that is, bound to happen between call
+and return.
+
+* **Prefix**: what is called after a moment is left out, what returns after it becomes *loose*: it may happen
+  at any time after its call, with any result, or never. (Of an order for the whole, keep what comes up to the
+  last operation that returned by then.)
+* **Loosen** any operation. One that changes no state, and is loose, may be left out.
+* **Cut** before a firm operation that resets the state: leave out what returned before its call, and loosen
+  what was open at the same time. (Of an order for the whole, leave out all before it. It is possible
+  anywhere, and all after it goes on from the same state.)
+* **Useless** loose operations are left out: those after which, until the next reset, no firm operation is
+  possible, whatever loose ones do. (In an order, whatever comes from there to the next reset is loose, and
+  may be left out with it.)
+
+A write may not just be left out: whoever read it would seem to be wrong.
+
+Loosening is tried on halves, quarters, and so on down to one by one. Once is enough: what has to stay firm in a
+history has to in a weaker one.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+from dsm_jepsen.checkers.linearizability.meaning import Columns, Kind, Meaning, canonical
+from dsm_jepsen.checkers.linearizability.sweep import NEVER, REJECTED, Bounds, Outcome, Sweep
+from dsm_jepsen.checkers.linearizability.table import Table
+from dsm_jepsen.checkers.models import Fact, Model
+from dsm_jepsen.history import History
+
+_STATES = 256
+_CELLS = 20_000
+"""States, and states times operations, among which useless operations are looked for."""
+
+_EACH = 8
+"""Resets that are tried one by one; then ever fewer of them."""
+
+_WIDEST = 4096
+"""Configurations kept when all states are asked for."""
+
+Sub = Mapping[int, bool]
+"""Operations of a part, by number, that are kept; whether they are firm."""
+
+
+class Ruling(NamedTuple):
+    """What the engine says: valid or not (``None``: undecided), and an order by invocations' indexes."""
+
+    valid: bool | None
+    order: Sequence[int]
+
+
+Judge = Callable[[Columns], Ruling]
+
+
+class Case:
+    """The part of a history that cannot be explained, and what may be asked of it.
+
+    Args:
+        history: the whole.
+        model: what should have happened.
+        key: of the part.
+        judge: the engine, with whatever is left of its budget.
+    """
+
+    def __init__(self, history: History, model: Model, key: Hashable, judge: Judge) -> None:
+        self._columns = history.columns
+        self._judge = judge
+        meaning = Meaning(model)
+        self.table = Table(meaning)
+        name = canonical(key)
+        self.problem, self.invocations, self.indexes = next(
+            (problem, invocations, indexes)
+            for other, problem, invocations, indexes in self.table.parts(*self._columns)
+            if canonical(other) == name
+        )
+        self.facts = self.problem.facts
+        if (
+            meaning.kind is Kind.ANY
+        ):  # what is found out about operations has to hold when others are loose, too
+            loose, _ = self.weakened(dict.fromkeys(range(len(self.invocations)), False))
+            self.table.parts(*loose)
+            ((_, again, _, _), *_) = self.table.parts(*self._columns)
+            self.facts = again.facts
+        self._calls = [place for place, event in enumerate(self.problem.events) if event >= 0]
+
+    def call(self, operation: int) -> int:
+        """The place of an operation's call among the part's events."""
+        return self._calls[operation]
+
+    def holds(self, operation: int, fact: Fact) -> bool:
+        """Whether something holds of an operation in every state."""
+        return bool(self.facts[self.problem.symbols[operation]] & fact)
+
+    def weakened(self, sub: Sub) -> tuple[Columns, list[int]]:
+        """Give columns for what is kept, and the events' indexes in the history."""
+        types, _, _, fs, values, errors = self._columns
+        returns = self.problem.returns
+        firm = [(self.invocations[one], self.indexes[returns[one]]) for one in sub if sub[one]]
+        kept = sorted([self.invocations[one] for one in sub] + [end for _, end in firm])
+        place = {index: at for at, index in enumerate(kept)}
+        partners = array("q", [-1]) * len(kept)
+        for start, end in firm:
+            partners[place[start]], partners[place[end]] = place[end], place[start]
+        columns = (
+            bytearray(types[index] for index in kept),
+            array("q", [0]) * len(kept),
+            partners,
+            [fs[index] for index in kept],
+            [values[index] for index in kept],
+            {place[index]: errors[index] for index in kept if index in errors},
+        )
+        return columns, kept
+
+    def ask(self, sub: Sub) -> Ruling:
+        """Have it judged."""
+        columns, kept = self.weakened(sub)
+        valid, order = self._judge(columns)
+        return Ruling(valid, [kept[index] for index in order])
+
+    def prefix(self, place: int) -> Sub:
+        """Keep what was called up to an event of the part."""
+        returns = self.problem.returns
+        called = range(bisect_right(self._calls, place))
+        return {
+            one: returns[one] <= place
+            for one in called
+            if returns[one] <= place or not self.holds(one, Fact.OBSERVES)
+        }
+
+    def loosened(self, sub: Sub, which: set[int]) -> Sub:
+        """Make some operations loose."""
+        return {
+            one: firm and one not in which
+            for one, firm in sub.items()
+            if one not in which or not self.holds(one, Fact.OBSERVES)
+        }
+
+    def cut(self, sub: Sub, at: int) -> Sub:
+        """Leave out what came before an operation that resets the state."""
+        returns, call = self.problem.returns, self.call(at)
+        within = {one for one in sub if self.call(one) < returns[at] and call < returns[one]} - {at}
+        kept = {one: firm for one, firm in sub.items() if not firm or returns[one] >= call}
+        return self.loosened(kept, within)
+
+    def useful(self, sub: Sub) -> Sub:
+        """Leave out loose operations that nothing firm can come of."""
+        columns, kept = self.weakened(sub)
+        parts = self.table.parts(*columns)
+        if not parts:
+            return sub
+        _, problem, invocations, _ = parts[0]
+        resets = {symbol for symbol in problem.symbols if problem.facts[symbol] & Fact.RESETS}
+        ends = zip(problem.symbols, problem.returns, strict=True)
+        loose = {symbol for symbol, returns in ends if returns == NEVER}
+        ends = zip(problem.symbols, problem.returns, strict=True)
+        firm = {symbol for symbol, returns in ends if returns != NEVER} - resets
+        states = self._reached(sorted(set(problem.symbols)))
+        if not loose or not states:
+            return sub
+        step = self.table.step
+        wanted = {state for state in states if any(step(state, one) != REJECTED for one in firm)}
+        more = True
+        while more:
+            leads = {one for one in states - wanted if any(step(one, by) in wanted for by in loose - resets)}
+            wanted |= leads
+            more = bool(leads)
+        of_use = {
+            one for one in loose if any(step(at, one) in wanted and step(at, one) != at for at in states)
+        }
+        left_out = {
+            kept[invocation]
+            for invocation, symbol, returns in zip(invocations, problem.symbols, problem.returns, strict=True)
+            if returns == NEVER and symbol not in of_use
+        }
+        return {one: firm for one, firm in sub.items() if self.invocations[one] not in left_out}
+
+    def _reached(self, symbols: Sequence[int]) -> set[int]:
+        """States that these operations lead to; none if they are many."""
+        states, todo = {self.table.initial}, [self.table.initial]
+        while todo:
+            state = todo.pop()
+            fresh = {self.table.step(state, symbol) for symbol in symbols} - states - {REJECTED}
+            states |= fresh
+            todo += sorted(fresh)
+            if len(states) > _STATES or len(states) * len(symbols) > _CELLS:
+                return set()
+        return states
+
+    def swept(self, sub: Sub, stop: Callable[[], bool]) -> Outcome:
+        """Have the twin search exactly; a history that has no explanation is stuck at its last event."""
+        columns, _ = self.weakened(sub)
+        ((_, problem, _, _),) = self.table.parts(*columns)
+        return Sweep(self.table, problem, stop).run(self.table.initial, Bounds(_WIDEST))
+
+
+class First(NamedTuple):
+    """The first operation that cannot be linearized.
+
+    Attributes:
+        operation: its number.
+        sub: all that was called before it returned.
+        order: invocations' indexes in an order that explains all before its return.
+        exact: whether that is known to exist; else an earlier operation may be impossible already.
+    """
+
+    operation: int
+    sub: Sub
+    order: Sequence[int]
+    exact: bool
+
+
+def first(case: Case, event: int) -> First:
+    """Find the shortest prefix that cannot be explained.
+
+    Args:
+        case: the part.
+        event: index of the event where the search got stuck: a good guess.
+    """
+    returns = [place for place, event in enumerate(case.problem.events) if event < 0]
+    valid, invalid = -1, len(returns) - 1
+    guess = next((at for at, place in enumerate(returns) if case.indexes[place] >= event), invalid)
+    guess = min(guess, invalid - 1)
+    order: Sequence[int] = ()
+    stride, unsure = 1, False
+    while invalid - valid > 1:
+        if not valid < guess < invalid:
+            guess = (valid + invalid) // 2
+        ruling = case.ask(case.prefix(returns[guess]))
+        unsure |= ruling.valid is None
+        if ruling.valid is False:
+            invalid, guess = guess, guess - stride
+        else:
+            valid, order, guess = guess, ruling.order, guess + stride
+        stride *= 2
+    place = returns[invalid]
+    return First(~case.problem.events[place], case.prefix(place), order, not unsure)
+
+
+class Core(NamedTuple):
+    """What is left.
+
+    Attributes:
+        sub: the operations.
+        start: the firm one that it was cut before, if any. It stays firm: it is why all before is left out.
+        minimal: whether nothing more can be loosened.
+    """
+
+    sub: Sub
+    start: int | None
+    minimal: bool
+
+
+def smallest(case: Case, found: First) -> Core:
+    """Loosen whatever need not be firm."""
+    sub, start = started(case, found)
+    sub = case.useful(sub)
+    chunk = max(len(sub) // 2, 1)
+    while True:
+        unsure = False
+        firm = [one for one, is_firm in sub.items() if is_firm and one not in (found.operation, start)]
+        for at in range(0, len(firm), chunk):
+            weaker = case.useful(case.loosened(sub, set(firm[at : at + chunk])))
+            valid = case.ask(weaker).valid
+            unsure |= valid is None
+            if valid is False:
+                sub = weaker
+        if chunk == 1:
+            return Core(sub, start, not unsure)
+        chunk = max(min(chunk, len(firm)) // 2, 1)
+
+
+def started(case: Case, found: First) -> tuple[Sub, int | None]:
+    """Cut before the last reset after which it is impossible still; of many, not every one is tried."""
+    returns = case.problem.returns
+    resets = [
+        one
+        for one, firm in found.sub.items()
+        if firm and case.holds(one, Fact.RESETS) and returns[one] < case.call(found.operation)
+    ]
+    back = 1
+    while back <= len(resets):
+        sub = case.cut(found.sub, resets[-back])
+        if case.ask(sub).valid is False:
+            return sub, resets[-back]
+        back += max(back - _EACH, 1)
+    return found.sub, None
