@@ -11,10 +11,9 @@ from typing import Any
 from dsm_jepsen.checkers._base import worst
 from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
-from dsm_jepsen.checkers.linearizability.core import Ruling
+from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
 from dsm_jepsen.checkers.linearizability.meaning import Columns, Meaning, canonical
-from dsm_jepsen.checkers.linearizability.telling import EvidenceError
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
 from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
 from dsm_jepsen.history import History

@@ -17,17 +17,17 @@ and return.
 
 A write may not just be left out: whoever read it would seem to be wrong.
 
-Loosening is tried on halves, quarters, and so on down to one by one. Once is enough: what has to stay firm in a
-history has to in a weaker one.
+Loosening is tried on halves, quarters, and so on down to one by one. Once is enough: what has to stay firm in
+a history has to in a weaker one, too.
 """
 
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.meaning import Columns, Kind, Meaning, canonical
-from dsm_jepsen.checkers.linearizability.sweep import NEVER, REJECTED, Bounds, Outcome, Sweep
+from dsm_jepsen.checkers.linearizability.sweep import NEVER, REJECTED, Bounds, End, Outcome, Sweep
 from dsm_jepsen.checkers.linearizability.table import Table
 from dsm_jepsen.checkers.models import Fact, Model
 from dsm_jepsen.history import History
@@ -35,6 +35,9 @@ from dsm_jepsen.history import History
 _STATES = 256
 _CELLS = 20_000
 """States, and states times operations, among which useless operations are looked for."""
+
+_SHORT = 64
+"""Events."""
 
 _EACH = 8
 """Resets that are tried one by one; then ever fewer of them."""
@@ -44,6 +47,10 @@ _WIDEST = 4096
 
 Sub = Mapping[int, bool]
 """Operations of a part, by number, that are kept; whether they are firm."""
+
+
+class EvidenceError(RuntimeError):
+    """Evidence that does not stand up: the model contradicts itself, or the search is wrong."""
 
 
 class Ruling(NamedTuple):
@@ -63,13 +70,18 @@ class Case:
         history: the whole.
         model: what should have happened.
         key: of the part.
-        judge: the engine, with whatever is left of its budget.
+        judge: the engine; it decides nothing more once its budget is spent.
+        over: whether it is.
     """
 
-    def __init__(self, history: History, model: Model, key: Hashable, judge: Judge) -> None:
+    def __init__(
+        self, history: History, model: Model, *, key: Hashable, judge: Judge, over: Callable[[], bool]
+    ) -> None:
         self._columns = history.columns
         self._judge = judge
+        self._over = over
         meaning = Meaning(model)
+        self._asked = meaning.kind is Kind.ANY
         self.table = Table(meaning)
         name = canonical(key)
         self.problem, self.invocations, self.indexes = next(
@@ -78,9 +90,7 @@ class Case:
             if canonical(other) == name
         )
         self.facts = self.problem.facts
-        if (
-            meaning.kind is Kind.ANY
-        ):  # what is found out about operations has to hold when others are loose, too
+        if self._asked:  # what is found out about operations has to hold when others are loose, too
             loose, _ = self.weakened(dict.fromkeys(range(len(self.invocations)), False))
             self.table.parts(*loose)
             ((_, again, _, _), *_) = self.table.parts(*self._columns)
@@ -116,8 +126,16 @@ class Case:
         return columns, kept
 
     def ask(self, sub: Sub) -> Ruling:
-        """Have it judged."""
+        """Have it judged.
+
+        The engine supposes at first that what is loose may happen again and again. With a model that has to be
+        asked, and many states to come, that is dear; what is short is searched exactly instead.
+        """
         columns, kept = self.weakened(sub)
+        if self._asked and len(kept) <= _SHORT:
+            outcome = self._swept(columns)
+            if outcome.end is End.STUCK and not outcome.pruned:
+                return Ruling(valid=False, order=())
         valid, order = self._judge(columns)
         return Ruling(valid, [kept[index] for index in order])
 
@@ -190,11 +208,30 @@ class Case:
                 return set()
         return states
 
-    def swept(self, sub: Sub, stop: Callable[[], bool]) -> Outcome:
-        """Have the twin search exactly; a history that has no explanation is stuck at its last event."""
-        columns, _ = self.weakened(sub)
-        ((_, problem, _, _),) = self.table.parts(*columns)
-        return Sweep(self.table, problem, stop).run(self.table.initial, Bounds(_WIDEST))
+    def met(self, sub: Sub) -> tuple[list[Any], bool]:
+        """Have it judged by the search in Python, with nothing left out.
+
+        Returns:
+            the states that the last operation could have met, and whether these are all.
+
+        Raises:
+            EvidenceError: it can be explained.
+        """
+        columns, kept = self.weakened(sub)
+        outcome = self._swept(columns)
+        if outcome.end is End.EXPLAINED:
+            raise EvidenceError(
+                "the search in Python explains what was found to be impossible: please report it"
+            )
+        if outcome.end is End.STOPPED or outcome.event < len(kept) - 1:
+            return [], False
+        return self.table.states(outcome.states), not outcome.pruned
+
+    def _swept(self, columns: Columns) -> Outcome:
+        parts = self.table.parts(*columns)
+        if not parts:
+            return Outcome()
+        return Sweep(self.table, parts[0][1], self._over).run(self.table.initial, Bounds(_WIDEST))
 
 
 class First(NamedTuple):

@@ -14,10 +14,17 @@ from typing import Any
 import msgspec
 
 from dsm_jepsen.checkers._words import brief, naming
-from dsm_jepsen.checkers.linearizability.core import Case, Core, First, Judge, first, smallest, started
+from dsm_jepsen.checkers.linearizability.core import (
+    Case,
+    EvidenceError,
+    First,
+    Judge,
+    first,
+    smallest,
+    started,
+)
 from dsm_jepsen.checkers.linearizability.meaning import canonical
-from dsm_jepsen.checkers.linearizability.sweep import End
-from dsm_jepsen.checkers.linearizability.telling import EvidenceError, Teller
+from dsm_jepsen.checkers.linearizability.telling import Teller
 from dsm_jepsen.checkers.linearizability.timeline import Operation, drawn
 from dsm_jepsen.checkers.linearizability.witness import Told, follows, told
 from dsm_jepsen.checkers.models import UNKNOWN, Determinized, Model
@@ -159,10 +166,13 @@ def counterexample(
     Raises:
         EvidenceError: the evidence does not stand up.
     """
-    case = Case(history, model, key, judge)
+    case = Case(history, model, key=key, judge=judge, over=over)
     found = first(case, event)
     core = smallest(case, found)
-    states, complete = _states(case, found, core, over)
+    states, complete = case.met(core.sub)
+    closer, all_of_them = case.met(started(case, found)[0])  # fewer may have been met than the core allows
+    if closer and all_of_them:
+        states, complete = closer, True
     if isinstance(model, Determinized):
         states = sorted({state for several in states for state in several}, key=canonical)
     operation = _operation(history, case, found.operation, firm=True)
@@ -201,21 +211,6 @@ def counterexample(
 def _operation(history: History, case: Case, number: int, *, firm: bool) -> Operation:
     index = case.invocations[number]
     return Operation(history[index], history.partner(index), firm)
-
-
-def _states(case: Case, found: First, core: Core, over: Callable[[], bool]) -> tuple[list[Any], bool]:
-    """Have the core judged again, and give all states that the operation could have met."""
-    outcome = case.swept(core.sub, over)
-    if outcome.end is End.EXPLAINED:
-        raise EvidenceError(
-            "the search in Python explains a history that was found invalid: please report it"
-        )
-    if outcome.end is End.STOPPED:
-        return [], False
-    closer = case.swept(started(case, found)[0], over)  # fewer may have been met than the core allows
-    if closer.end is End.STUCK and not closer.pruned:
-        outcome = closer
-    return case.table.states(outcome.states), not outcome.pruned
 
 
 def _window(case: Case, operation: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsm_jepsen.checkers._words import brief, naming
+from dsm_jepsen.checkers.linearizability.core import EvidenceError
 from dsm_jepsen.checkers.linearizability.meaning import refusal_of
 from dsm_jepsen.checkers.linearizability.timeline import Operation
 from dsm_jepsen.checkers.linearizability.witness import Told, asked
@@ -12,10 +13,6 @@ from dsm_jepsen.history import History, Op
 
 _SHOWN = 10
 """States put in words."""
-
-
-class EvidenceError(RuntimeError):
-    """Evidence that does not stand up: the model contradicts itself, or the search is wrong."""
 
 
 class Teller:
