@@ -1,0 +1,172 @@
+"""Values that pass through a container, each put once: when they were in it, and when nothing was.
+
+A value is *surely* inside between the end of its put and the beginning of its get, if the end comes first.
+A get that found nothing needs a moment at which nothing is surely inside. Such a moment splits the history:
+values of which something has ended go before it, with all their operations, and the others after it. None
+of those that go before is called only after the moment, nor has one that goes after it ended, so that no
+operation is moved over another that it must not precede or follow; and every part is the history of fewer
+values. So all empty gets can be had at once, and the rest is judged part by part.
+
+Puts that never returned count if the value was got, and are left out otherwise. Gets that never returned
+may have taken what nobody is known to have got; ``Passages.account`` gives them values.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Final
+
+from dsm_jepsen.checkers.linearizability.special._intervals import Contradiction, Intervals, Role
+from dsm_jepsen.checkers.linearizability.sweep import NEVER
+
+NOBODY: Final = -1
+"""Got it."""
+
+
+@dataclass(slots=True)
+class Passages:
+    """By value, in the order in which their puts were called; the last four are places of events.
+
+    A value that nobody got has its get called at ``NEVER``, and returning after that.
+
+    Attributes:
+        put: the operation.
+        get: the operation, or ``NOBODY``.
+        lost: gets that never returned.
+        empty: gets that found nothing.
+    """
+
+    put: list[int] = field(default_factory=list)
+    get: list[int] = field(default_factory=list)
+    put_called: list[int] = field(default_factory=list)
+    put_ended: list[int] = field(default_factory=list)
+    get_called: list[int] = field(default_factory=list)
+    get_ended: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)
+
+    def left(self) -> list[int]:
+        """Values that nobody got, by the ends of their puts."""
+        return sorted(
+            (one for one, get in enumerate(self.get) if get == NOBODY), key=self.put_ended.__getitem__
+        )
+
+    def account(self, known: Intervals) -> None:
+        """Give the lost gets, by their calls, to values that nobody got, by the ends of their puts."""
+        for value, get in zip(self.left(), self.lost, strict=False):
+            self.get[value], self.get_called[value], self.get_ended[value] = get, known.calls[get], NEVER
+
+    def gotten(self) -> "Passages":
+        """Give only the values that somebody is known to have got."""
+        some = [one for one, get in enumerate(self.get) if get != NOBODY]
+        columns = (self.put, self.get, self.put_called, self.put_ended, self.get_called, self.get_ended)
+        put, get, *four = ([column[one] for one in some] for column in columns)
+        put_called, put_ended, get_called, get_ended = four
+        return Passages(put, get, put_called, put_ended, get_called, get_ended, empty=self.empty)
+
+    def moments(self, known: Intervals) -> "list[tuple[int, int]] | Contradiction":
+        """Find for each empty get the first event after which nothing is surely inside; in their order."""
+        if not self.empty:
+            return []
+        size = max(known.calls[-1], *(known.returns[one] for one in self.empty)) + 2
+        change = [0] * (size + 1)
+        for ended, called in zip(self.put_ended, self.get_called, strict=True):
+            if ended < called and ended < size:
+                change[ended] += 1
+                change[min(called, size)] -= 1
+        inside = list(accumulate(change))
+        free = [size] * (size + 1)
+        for at in range(size - 1, -1, -1):
+            free[at] = free[at + 1] if inside[at] else at
+        found = []
+        for one in self.empty:
+            at = free[known.calls[one]]
+            if at >= known.returns[one]:
+                return Contradiction(self._chain(one, known), by=known.returns[one])
+            found.append((at, one))
+        return sorted(found)
+
+    def _chain(self, empty: int, known: Intervals) -> list[int]:
+        """The empty get, and values that between them are surely inside all through it."""
+        at, end = known.calls[empty], known.returns[empty]
+        by_end = sorted(range(len(self.put)), key=self.put_ended.__getitem__)
+        chain, ahead, longest = [], 0, NOBODY
+        while at < end:
+            while ahead < len(by_end) and self.put_ended[by_end[ahead]] <= at:
+                value, ahead = by_end[ahead], ahead + 1
+                if longest == NOBODY or self.get_called[value] > self.get_called[longest]:
+                    longest = value
+            chain.append(longest)
+            at = self.get_called[longest]
+        return [empty, *self.operations(chain, end, known)]
+
+    def operations(self, values: Sequence[int], event: int, known: Intervals) -> list[int]:
+        """Find all that bears on values; of one that nobody is known to have got, also what else is gone.
+
+        Args:
+            values: which.
+            event: gets called after it do not matter.
+            known: the history.
+        """
+        gotten = [get for get in (self.get[value] for value in values) if get != NOBODY]
+        if self.lost and any(self.get_ended[value] >= NEVER for value in values):
+            gone = sorted(
+                (one for one, ended in enumerate(self.get_ended) if ended >= NEVER),
+                key=self.put_ended.__getitem__,
+            )
+            last = max(gone.index(value) for value in values if self.get_ended[value] >= NEVER)
+            values = [*values, *gone[: last + 1]]
+            gotten += [one for one in self.lost if known.calls[one] < event]
+        return sorted({*gotten, *(self.put[value] for value in values)})
+
+    def split(self, at: Sequence[int]) -> list[list[int]]:
+        """Give the values of each part between these moments, one part more than moments."""
+        parts: list[list[int]] = [[] for _ in range(len(at) + 1)]
+        if not at:
+            parts[0] = list(range(len(self.put)))
+            return parts
+        for value, ends in enumerate(map(min, self.put_ended, self.get_ended)):
+            parts[bisect_left(at, ends)].append(value)
+        return parts
+
+
+def passages(known: Intervals) -> Passages | Contradiction:
+    """Find each value's operations; it was put at all, not after it was got, and got once."""
+    found = Passages()
+    roles, values, calls, returns = known
+    got: dict[object, int] = {}
+    puts: dict[object, int] = {}
+    for one, role in enumerate(roles):
+        if role is Role.PUT:
+            puts[values[one]] = one
+        elif returns[one] == NEVER:
+            found.lost.append(one)
+        elif role is Role.EMPTY:
+            found.empty.append(one)
+        else:
+            value = values[one]
+            if value in got:
+                return Contradiction([puts[value], got[value], one] if value in puts else [one])
+            got[value] = one
+    for value, put in puts.items():
+        get = got.pop(value, NOBODY)
+        if get != NOBODY and returns[get] < calls[put]:
+            return Contradiction([put, get], by=returns[get])
+        if get == NOBODY and returns[put] == NEVER:
+            continue
+        found.put.append(put)
+        found.get.append(get)
+        found.put_called.append(calls[put])
+        found.put_ended.append(returns[put])
+        found.get_called.append(NEVER if get == NOBODY else calls[get])
+        found.get_ended.append(NEVER + 1 if get == NOBODY else returns[get])
+    if got:
+        return Contradiction([next(iter(got.values()))])
+    return found
+
+
+def distinct(known: Intervals) -> bool:
+    """Whether no value is put twice."""
+    put = [value for role, value in zip(known.roles, known.values, strict=True) if role is Role.PUT]
+    return len(set(put)) == len(put)
