@@ -22,8 +22,8 @@ a history has to in a weaker one, too.
 """
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.meaning import Columns, Kind, Meaning, canonical
@@ -129,7 +129,7 @@ class Case:
         """Have it judged.
 
         The engine supposes at first that what is loose may happen again and again. With a model that has to be
-        asked, and many states to come, that is dear; what is short is searched exactly instead.
+        asked, and many states to come, that is dear: short ones are searched exactly instead.
         """
         columns, kept = self.weakened(sub)
         if self._asked and len(kept) <= _SHORT:
@@ -208,11 +208,8 @@ class Case:
                 return set()
         return states
 
-    def met(self, sub: Sub) -> tuple[list[Any], bool]:
-        """Have it judged by the search in Python, with nothing left out.
-
-        Returns:
-            the states that the last operation could have met, and whether these are all.
+    def stuck(self, sub: Sub) -> "Stuck | None":
+        """Have it judged by the search in Python, with nothing left out; ``None`` if that takes too long.
 
         Raises:
             EvidenceError: it can be explained.
@@ -220,12 +217,11 @@ class Case:
         columns, kept = self.weakened(sub)
         outcome = self._swept(columns)
         if outcome.end is End.EXPLAINED:
-            raise EvidenceError(
-                "the search in Python explains what was found to be impossible: please report it"
-            )
-        if outcome.end is End.STOPPED or outcome.event < len(kept) - 1:
-            return [], False
-        return self.table.states(outcome.states), not outcome.pruned
+            raise EvidenceError("the search in Python explains what was found impossible: please report it")
+        if outcome.end is End.STOPPED or outcome.pruned:
+            return None
+        place = bisect_left(self.indexes, kept[outcome.event])
+        return Stuck(~self.problem.events[place], self.table.states(outcome.states))
 
     def _swept(self, columns: Columns) -> Outcome:
         parts = self.table.parts(*columns)
@@ -234,23 +230,30 @@ class Case:
         return Sweep(self.table, parts[0][1], self._over).run(self.table.initial, Bounds(_WIDEST))
 
 
-class First(NamedTuple):
-    """The first operation that cannot be linearized.
-
-    Attributes:
-        operation: its number.
-        sub: all that was called before it returned.
-        order: invocations' indexes in an order that explains all before its return.
-        exact: whether that is known to exist; else an earlier operation may be impossible already.
-    """
+class Stuck(NamedTuple):
+    """An operation that cannot have ended as it did, and all states that it could have met."""
 
     operation: int
+    states: list[Any]
+
+
+class Shortest(NamedTuple):
+    """The shortest prefix that cannot be explained.
+
+    Attributes:
+        last: the operation whose return makes it impossible.
+        sub: all that was called before it returned.
+        order: invocations' indexes in an order that explains all before its return.
+        exact: whether that is known to exist; else a shorter prefix may be impossible already.
+    """
+
+    last: int
     sub: Sub
     order: Sequence[int]
     exact: bool
 
 
-def first(case: Case, event: int) -> First:
+def shortest(case: Case, event: int) -> Shortest:
     """Find the shortest prefix that cannot be explained.
 
     Args:
@@ -274,7 +277,7 @@ def first(case: Case, event: int) -> First:
             valid, order, guess = guess, ruling.order, guess + stride
         stride *= 2
     place = returns[invalid]
-    return First(~case.problem.events[place], case.prefix(place), order, not unsure)
+    return Shortest(~case.problem.events[place], case.prefix(place), order, not unsure)
 
 
 class Core(NamedTuple):
@@ -291,14 +294,20 @@ class Core(NamedTuple):
     minimal: bool
 
 
-def smallest(case: Case, found: First) -> Core:
-    """Loosen whatever need not be firm."""
-    sub, start = started(case, found)
+def smallest(case: Case, sub: Sub, *, start: int | None, keep: Container[int | None]) -> Core:
+    """Loosen whatever need not be firm.
+
+    Args:
+        case: the part.
+        sub: what cannot be explained.
+        start: before which it was cut.
+        keep: operations that stay firm in any case.
+    """
     sub = case.useful(sub)
     chunk = max(len(sub) // 2, 1)
     while True:
         unsure = False
-        firm = [one for one, is_firm in sub.items() if is_firm and one not in (found.operation, start)]
+        firm = [one for one, is_firm in sub.items() if is_firm and one != start and one not in keep]
         for at in range(0, len(firm), chunk):
             weaker = case.useful(case.loosened(sub, set(firm[at : at + chunk])))
             valid = case.ask(weaker).valid
@@ -310,13 +319,13 @@ def smallest(case: Case, found: First) -> Core:
         chunk = max(min(chunk, len(firm)) // 2, 1)
 
 
-def started(case: Case, found: First) -> tuple[Sub, int | None]:
+def started(case: Case, found: Shortest) -> tuple[Sub, int | None]:
     """Cut before the last reset after which it is impossible still; of many, not every one is tried."""
     returns = case.problem.returns
     resets = [
         one
         for one, firm in found.sub.items()
-        if firm and case.holds(one, Fact.RESETS) and returns[one] < case.call(found.operation)
+        if firm and case.holds(one, Fact.RESETS) and returns[one] < case.call(found.last)
     ]
     back = 1
     while back <= len(resets):

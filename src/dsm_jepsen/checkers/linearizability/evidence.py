@@ -17,9 +17,8 @@ from dsm_jepsen.checkers._words import brief, naming
 from dsm_jepsen.checkers.linearizability.core import (
     Case,
     EvidenceError,
-    First,
     Judge,
-    first,
+    shortest,
     smallest,
     started,
 )
@@ -32,6 +31,9 @@ from dsm_jepsen.history import History
 
 _SHOWN = 10
 """States put in words."""
+
+_LONG = 10_000
+"""Operations at most of which all states are asked for before most are left out."""
 
 _LISTED = 200
 """Operations of a core, and of the end of a prefix, that are given in ``details``."""
@@ -55,7 +57,7 @@ class Counterexample:
         exact: whether all before its return is known to be valid; else an earlier one may be impossible.
         prefix: invocations' indexes in an order that explains all before that: the longest valid prefix.
         refusals: states that the operation could have met.
-        complete: whether these are all.
+        complete: whether these are all; else there was no time to find them.
         core: the smallest part of the history that is still invalid, by calls. Its firm operations are the
             argument; others may happen at any time after their calls, with any result, or never.
         start: the one of them that replaced the state: what returned before its call is left out, therefore.
@@ -64,7 +66,8 @@ class Counterexample:
         window: indexes of events: from the last moment when nothing was open before it, to its return.
         anomaly: the field's name for it (``stale-read``), if the model knows; else ``not-linearizable``.
         because: one sentence.
-        culprits: indexes of the operation's return and of the last effect acknowledged before it began.
+        culprits: indexes of the operation's return, of that of another whose result makes it impossible, if there
+            is one, and of the last effect acknowledged before it began.
     """
 
     key: Hashable
@@ -167,44 +170,52 @@ def counterexample(
         EvidenceError: the evidence does not stand up.
     """
     case = Case(history, model, key=key, judge=judge, over=over)
-    found = first(case, event)
-    core = smallest(case, found)
-    states, complete = case.met(core.sub)
-    closer, all_of_them = case.met(started(case, found)[0])  # fewer may have been met than the core allows
-    if closer and all_of_them:
-        states, complete = closer, True
+    found = shortest(case, event)
+    sub, start = started(case, found)
+    stuck = case.stuck(sub) if len(sub) <= _LONG else None
+    first = stuck.operation if stuck else found.last
+    core = smallest(case, sub, start=start, keep=(found.last, first))
+    again = case.stuck(core.sub)
+    if stuck is None and again is not None:
+        stuck, first = again, again.operation
+    states = stuck.states if stuck else []
     if isinstance(model, Determinized):
         states = sorted({state for several in states for state in several}, key=canonical)
-    operation = _operation(history, case, found.operation, firm=True)
-    earlier = _earlier(history, model, case, found)
-    if found.exact and not follows(model, history, earlier, found.order):
+    operation = _operation(history, case, first, firm=True)
+    order = found.order
+    if first != found.last:  # impossible only because of how another one ended that was open still
+        order = case.ask(case.prefix(case.problem.returns[first] - 1)).order
+    earlier = _earlier(history, model, case, first)
+    if found.exact and not follows(model, history, earlier, order):
         raise EvidenceError(
             "an order of operations is refused by the model's steps: does it always answer the same?"
         )
     teller = Teller(model, history, operation)
     refusals = tuple(Refusal(state, teller.refusing(state)) for state in states)
-    anomaly, because = teller.sentence(states, complete=complete)
-    before = teller.last_effect(found.order, earlier)
+    anomaly, because = teller.sentence(states)
+    before = teller.last_effect(order, earlier)
     if key is not None:
         because += f", in the part {brief(key)}"
     if before:
         because += f"; the last effect acknowledged before it began was {naming(before)}"
     assert operation.completion is not None
+    culprits = [operation.completion.index, case.indexes[case.problem.returns[found.last]]]
+    culprits += [before.index] if before else []
     return Counterexample(
         key=key,
         operation=operation,
         exact=found.exact,
-        prefix=found.order,
+        prefix=order,
         refusals=refusals,
-        complete=complete,
+        complete=stuck is not None,
         core=tuple(_operation(history, case, one, firm=firm) for one, firm in core.sub.items()),
         start=None if core.start is None else _operation(history, case, core.start, firm=True),
         minimal=core.minimal,
         judged=len(case.invocations),
-        window=_window(case, found.operation),
+        window=_window(case, first),
         anomaly=anomaly,
         because=because,
-        culprits=(operation.completion.index, *([before.index] if before else [])),
+        culprits=tuple(dict.fromkeys(culprits)),
     )
 
 
@@ -224,13 +235,15 @@ def _window(case: Case, operation: int) -> tuple[int, int]:
     return case.indexes[start], case.indexes[case.problem.returns[operation]]
 
 
-def _earlier(history: History, model: Model, case: Case, found: First) -> dict[int, Told]:
+def _earlier(history: History, model: Model, case: Case, operation: int) -> dict[int, Told]:
     """Give what had been called before an operation returned, as it looked just before."""
-    kept = {case.invocations[one]: firm for one, firm in found.sub.items()}
-    kept[case.invocations[found.operation]] = False
     never = len(history)
+    firm = {
+        case.invocations[one]: is_firm
+        for one, is_firm in case.prefix(case.problem.returns[operation] - 1).items()
+    }
     return {
-        index: one if kept[index] or one.returned == never else Told(never, UNKNOWN)
+        index: one if firm[index] or one.returned == never else Told(never, UNKNOWN)
         for index, one in told(model, history)
-        if index in kept
+        if index in firm
     }

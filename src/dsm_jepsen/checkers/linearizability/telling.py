@@ -51,7 +51,7 @@ class Teller:
             return self._explaining.explain([state], *self._says)[1]
         return f"{self._said()} is impossible"
 
-    def sentence(self, states: Sequence[Any], *, complete: bool) -> tuple[str, str]:
+    def sentence(self, states: Sequence[Any]) -> tuple[str, str]:
         """Give the anomaly, and one sentence."""
         if isinstance(self._explaining, Explains) and states:
             anomaly, words = self._explaining.explain(states, *self._says)
@@ -59,7 +59,7 @@ class Teller:
             anomaly, words = "not-linearizable", f"{self._said()}, impossible"
             if states:
                 shown = [brief(state) for state in states[:_SHOWN]]
-                more = [] if complete and len(states) <= _SHOWN else ["others"]
+                more = [] if len(states) <= _SHOWN else ["others"]
                 words += " in every state it could meet: " + " or ".join(shown + more)
         return anomaly, f"{anomaly}: {naming(self._completion)} {words}"
 
