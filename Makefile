@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 QUICK   = not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh
 
-.PHONY: help demo test check fix scenarios containers bench docs clean
+.PHONY: help demo test check fix scenarios containers fuzz bench docs clean
 
 help:  ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -32,6 +32,9 @@ scenarios: $(VENV)/.dev  ## Run every scenario on five real etcd members and on 
 
 containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on etcd and on ZooKeeper, and one over SSH
 	scripts/containers $(BIN)/dsm-jepsen
+
+fuzz: $(VENV)/.dev  ## Try 20,000 histories per model: kernel, twin, and all orders must agree
+	DSM_JEPSEN_FUZZ=20000 $(BIN)/python -m pytest -q -n 2 tests/checkers/linearizability/test_agreement.py
 
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python -P $$file || exit 1; done

@@ -148,8 +148,8 @@ class Sweep {
       beam_ = window != bounds.windows.end() && window->from <= outcome_.event ? window->beam : bounds.beam;
       if (event >= 0)
         call(event);
-      else if (!returned(~event, static_cast<std::int32_t>(at)))
-        return outcome_;
+      else if (!returned(~event, static_cast<std::int32_t>(at)) || (bounds.plenty && outcome_.pruned))
+        return outcome_;  // with plenty, what was left out leaves nothing to be shown
       if ((at & 4095) == 0 && stopped()) return outcome_;
     }
     outcome_.event = static_cast<std::int32_t>(end);
@@ -186,8 +186,10 @@ class Sweep {
     std::vector<std::uint32_t> stamp;
     std::vector<std::uint8_t> dead;
     std::uint32_t epoch = 0;
+    std::size_t states = 0;
 
     void clear() {
+      states = 0;
       items.clear();
       link.clear();
       dead.clear();
@@ -201,6 +203,7 @@ class Sweep {
       if (stamp[state] != epoch) {
         stamp[state] = epoch;
         head[state] = -1;
+        states++;
       }
       return head[state];
     }
@@ -274,7 +277,8 @@ class Sweep {
         if (!todo_.dead[tried]) finish(todo_.items[tried], slot, event);
       if (todo_.dead[at]) continue;
       if ((++work_ & 4095) == 0 && stopped()) return false;
-      if (next_.items.size() >= beam_ || todo_.items.size() / 16 > beam_ || (!next_.items.empty() && at >= 2 * beam_)) {
+      bool enough = next_.items.size() >= beam_ || (!next_.items.empty() && at >= 2 * beam_);
+      if (enough || todo_.items.size() / 16 > beam_ || (plenty_ && todo_.states > CROWD)) {
         outcome_.pruned = true;
         break;
       }
@@ -535,6 +539,7 @@ class Sweep {
   }
 
   static constexpr long SCALE = 1 << 16;
+  static constexpr std::size_t CROWD = 1024;  // states at one return: there is no end to them, if there is plenty
   enum Tried : std::uint8_t { MAYBE = 1, FIRM = 2 };
 
   Machine& machine_;

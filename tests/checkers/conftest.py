@@ -17,12 +17,13 @@ One operation a line: when it was sent and answered (ms), by whom, what, and how
 """
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pytest
 
-from dsm_jepsen.checkers import Context
+from dsm_jepsen.checkers import Context, models
+from dsm_jepsen.checkers.models import UNKNOWN, Refused
 from dsm_jepsen.history import History, Op
 
 
@@ -139,3 +140,168 @@ def node_of() -> Callable[[int], str]:
 def ring() -> Ring:
     """A machine of three states."""
     return Ring()
+
+
+class Alphabet(NamedTuple):
+    """A model, and a few of its operations: names, arguments, and what may come, or seem to come, of each."""
+
+    model: Any
+    operations: list[tuple[str, Any, list[Any]]]
+
+
+class Choosy:
+    """An unordered queue as it is said to be: a dequeue of unknown outcome takes one of its values."""
+
+    refusals = frozenset({"empty"})
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def judges(self, f: str) -> bool:
+        return True
+
+    def init(self) -> tuple[Any, ...]:
+        return ()
+
+    def steps(self, state: tuple[Any, ...], f: str, argument: Any, result: Any) -> Iterable[tuple[Any, ...]]:
+        if f == "enqueue":
+            full = [state] if result is UNKNOWN else []
+            return [tuple(sorted((*state, argument)))] if len(state) < self.room else full
+        if result is None or isinstance(result, Refused):
+            return [] if state else [state]
+        left = [(state[:at] + state[at + 1 :], one) for at, one in enumerate(state)]
+        if result is UNKNOWN:
+            return [rest for rest, _ in left] or [state]
+        return [rest for rest, one in left if one == result]
+
+
+def _shown(version: int, state: str) -> dict[str, Any]:
+    return {"version": version, "states": [state], "variables": {}}
+
+
+_CONTEXTS = [_shown(version, state) for version in range(4) for state in "ABC"]
+_WAYS = [Refused(kind, seen) for kind in ("not-applicable", "lost-race") for seen in _CONTEXTS]
+_EMPTY = Refused("empty")
+_REGISTER = [("write", value, [value]) for value in (1, True, [2])]
+_CAS = [("cas", [old, new], [[old, new], Refused("unequal")]) for old, new in ((0, 1), (1, 2), (2, 0))]
+_LOCK = [(f, {"client": who}, [None]) for f in ("acquire", "release") for who in ("x", "y")]
+_FENCED = [
+    (
+        f,
+        {"client": who},
+        [{"client": who, "fence": token} for token in ([1, 2, 3, None] if f == "acquire" else [None])],
+    )
+    for f in ("acquire", "release")
+    for who in ("x", "y")
+]
+_SETS = [list[Any](), None, ["a"], [1], [1, "a"], ["a", 1], ["a", "a"]]
+_LISTS = [None, [], [1], [2], [1, 2], [2, 1], [1, 1]]
+_QUEUE = [("enqueue", value, [None]) for value in (1, 2)] + [("dequeue", None, [1, 2, None, _EMPTY])] * 2
+
+ALPHABETS = {
+    "register": Alphabet(models.Register(), [("read", None, [None, 1, True, [2], 3])] * 2 + _REGISTER),
+    "cas-register": Alphabet(
+        models.CasRegister(), [*_CAS, ("write", 0, [0]), ("read", None, [None, 0, 1, 2])]
+    ),
+    "cas-register from 0": Alphabet(
+        models.CasRegister(0), [*_CAS, ("write", None, [None]), ("read", None, [None, 0, 1, 2])]
+    ),
+    "registers": Alphabet(
+        models.Registers(0),
+        [("read", [key, None], [[key, value] for value in (None, 0, 1)]) for key in "xy"]
+        + [("write", [key, 1], [[key, 1]]) for key in "xy"]
+        + [("cas", ["x", [1, 0]], [["x", [1, 0]], Refused("unequal")])],
+    ),
+    "multi-register": Alphabet(
+        models.MultiRegister({"x": 0}),
+        [("txn", [["write", key, value]], [[["write", key, value]]]) for key in "xy" for value in (0, 1)]
+        + [
+            (
+                "txn",
+                [["read", "x", None], ["w", "y", 2], ["r", "y", None]],
+                [[["read", "x", x], ["w", "y", 2], ["r", "y", y]] for x in (0, 1, None) for y in (2, 1)],
+            ),
+            (
+                "txn",
+                [["r", "y", None], ["r", "x", None]],
+                [[["r", "y", y], ["r", "x", 0]] for y in (0, 1, 2, None)],
+            ),
+        ],
+    ),
+    "mutex": Alphabet(models.Mutex(), [("acquire", None, [None]), ("release", None, [None])]),
+    "reentrant-lock": Alphabet(models.ReentrantLock(2), _LOCK),
+    "fenced-lock": Alphabet(models.FencedLock(), _FENCED),
+    "reentrant fenced-lock": Alphabet(models.FencedLock(2), _FENCED),
+    "counter": Alphabet(
+        models.Counter(),
+        [("add", number, [None]) for number in (0, 1, 2, -1)] + [("read", None, [*range(-1, 5), None])] * 2,
+    ),
+    "grow-only-set": Alphabet(
+        models.GrowOnlySet(), [("add", 1, [None]), ("add", "a", [None]), ("read", None, _SETS)]
+    ),
+    "set": Alphabet(
+        models.RemovableSet(),
+        [
+            ("add", 1, [None]),
+            ("add", "a", [None]),
+            ("remove", 1, [None]),
+            ("read", None, _SETS),
+            ("remove", "a", [None]),
+        ],
+    ),
+    "fifo-queue": Alphabet(models.FifoQueue(), _QUEUE),
+    "unordered-queue": Alphabet(models.UnorderedQueue(), _QUEUE),
+    "unordered queue by choice": Alphabet(Choosy(3), _QUEUE),
+    "stack": Alphabet(
+        models.Stack(),
+        [("push", value, [None]) for value in (1, 2)] + [("pop", None, [1, 2, None, _EMPTY])] * 2,
+    ),
+    "key-value": Alphabet(
+        models.KeyValue(),
+        [
+            ("get", [key, None], [[key, text] for text in (None, "", "a", "b", "ab", "ba", "aa")])
+            for key in "xy"
+        ]
+        + [("append", ["x", "a"], [None]), ("append", ["x", "b"], [None]), ("put", ["x", "b"], [None])]
+        + [("append", ["y", "a"], [None])],
+    ),
+    "lists": Alphabet(
+        models.Lists(),
+        [("append", [key, value], [[key, value]]) for key, value in (("x", 1), ("x", 2), ("y", 1))]
+        + [("read", [key, None], [[key, values] for values in _LISTS]) for key in "xy"],
+    ),
+    "list-append": Alphabet(
+        models.ListAppend(),
+        [
+            ("txn", [["append", "x", 1]], [[["append", "x", 1]]]),
+            ("txn", [["append", "x", 2], ["append", "y", 1]], [[["append", "x", 2], ["append", "y", 1]]]),
+            ("txn", [["r", "x", None]], [[["r", "x", values]] for values in _LISTS]),
+            (
+                "txn",
+                [["append", "y", 2], ["r", "y", None]],
+                [[["append", "y", 2], ["r", "y", values]] for values in _LISTS],
+            ),
+        ],
+    ),
+    "state chart": Alphabet(
+        models.StateChart(Ring()),
+        [
+            ("event", {"event": "next"}, _CONTEXTS),
+            ("event", {"event": "stay"}, [*_CONTEXTS, *_WAYS[:12]]),
+            ("event", {"event": "next", "expect": 1}, [*_CONTEXTS, *_WAYS[12:], Refused("lost-race")]),
+            ("read-strong", None, _CONTEXTS),
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def unordered_queue() -> Alphabet:
+    """A queue as it is said to be, with room for anything."""
+    return Alphabet(Choosy(100), _QUEUE)
+
+
+@pytest.fixture(scope="session", params=ALPHABETS)
+def alphabet(request: pytest.FixtureRequest) -> Alphabet:
+    """Every model in turn."""
+    return ALPHABETS[request.param]

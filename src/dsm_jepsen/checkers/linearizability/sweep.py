@@ -40,6 +40,8 @@ from dsm_jepsen.checkers.models import Fact
 
 REJECTED: Final = -1
 NEVER: Final = 2**31 - 1
+_CROWD: Final = 1024
+"""States at one return that show that there is no end to them if there is plenty of something to add."""
 
 
 class Problem(NamedTuple):
@@ -188,8 +190,8 @@ class Sweep:
             self._beam = windows[-1].beam if windows and windows[-1].first <= at else bounds.beam
             if event >= 0:
                 self._call(event)
-            elif not self._returned(~event):
-                return outcome
+            elif not self._returned(~event) or (bounds.plenty and outcome.pruned):
+                return outcome  # with plenty, what was left out leaves nothing to be shown
         outcome.event = end
         return outcome
 
@@ -249,8 +251,7 @@ class Sweep:
             if self._work % 1024 == 0 and self._stop():
                 self._outcome.end = End.STOPPED
                 return False
-            enough = _size(self._next) >= self._beam or (self._next and at >= 2 * self._beam)
-            if enough or len(self._todo) // 16 > self._beam:
+            if self._is_enough(at):
                 self._outcome.pruned = True
                 break
             self._branch(one, bit)
@@ -266,6 +267,12 @@ class Sweep:
         self._layer = self._sifted()
         self._outcome.widest = max(self._outcome.widest, _size(self._layer))
         return True
+
+    def _is_enough(self, tried: int) -> bool:
+        """Whether enough survive already, or there are so many to try that there may be no end to them."""
+        if _size(self._next) >= self._beam or (self._next and tried >= 2 * self._beam):
+            return True
+        return len(self._todo) // 16 > self._beam or (self._plenty and len(self._seen) > _CROWD)
 
     def _arrive(self, one: _Configuration, bit: int) -> None:
         """Take up a configuration whose state is new at this event."""

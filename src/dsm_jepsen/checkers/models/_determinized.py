@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from dsm_jepsen.checkers.models._base import REJECT, Keyed, Model, NonDeterministic
+from dsm_jepsen.checkers.models._base import REJECT, Declares, Fact, Keyed, Model, NonDeterministic
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ class Determinized:
             end for one in state for end in self.model.steps(one, f, argument, result) if end is not REJECT
         )
         return after or REJECT
+
+    def facts(self, f: str, argument: Any, result: Any) -> Fact:
+        """Say what holds of sets if it holds of states; to find out is too dear, since sets may be large.
+
+        An operation that changes no state, but is not possible in every one, makes a set smaller.
+        """
+        facts = self.model.facts(f, argument, result) if isinstance(self.model, Declares) else Fact(0)
+        return facts if Fact.TOTAL in facts else facts & ~Fact.OBSERVES
 
 
 def deterministic(model: Model | NonDeterministic) -> Model:
