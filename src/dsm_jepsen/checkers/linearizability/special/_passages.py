@@ -110,13 +110,17 @@ class Passages:
             known: the history.
         """
         gotten = [get for get in (self.get[value] for value in values) if get != NOBODY]
-        if self.lost and any(self.get_ended[value] >= NEVER for value in values):
-            gone = sorted(
-                (one for one, ended in enumerate(self.get_ended) if ended >= NEVER),
-                key=self.put_ended.__getitem__,
-            )
-            last = max(gone.index(value) for value in values if self.get_ended[value] >= NEVER)
-            values = [*values, *gone[: last + 1]]
+        unsure = [value for value in values if self.get_ended[value] >= NEVER]
+        if self.lost and unsure:
+            last = max(self.put_ended[value] for value in unsure)
+            values = [
+                *values,
+                *(
+                    one
+                    for one, ended in enumerate(self.get_ended)
+                    if ended >= NEVER and self.put_ended[one] <= last
+                ),
+            ]
             gotten += [one for one in self.lost if known.calls[one] < event]
         return sorted({*gotten, *(self.put[value] for value in values)})
 
