@@ -128,8 +128,8 @@ class Case:
     def ask(self, sub: Sub) -> Ruling:
         """Have it judged.
 
-        The engine supposes at first that what is loose may happen again and again. With a model that has to be
-        asked, and many states to come, that is dear: short ones are searched exactly instead.
+        The engine supposes at first that what is loose may happen again and again. With a model that has to
+        be asked, and many states to come, that is dear: short histories are searched exactly instead.
         """
         columns, kept = self.weakened(sub)
         if self._asked and len(kept) <= _SHORT:
@@ -217,7 +217,7 @@ class Case:
         columns, kept = self.weakened(sub)
         outcome = self._swept(columns)
         if outcome.end is End.EXPLAINED:
-            raise EvidenceError("the search in Python explains what was found impossible: please report it")
+            raise EvidenceError("the search in Python explains what was found impossible: report it")
         if outcome.end is End.STOPPED or outcome.pruned:
             return None
         place = bisect_left(self.indexes, kept[outcome.event])

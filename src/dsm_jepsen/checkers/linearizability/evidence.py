@@ -66,8 +66,8 @@ class Counterexample:
         window: indexes of events: from the last moment when nothing was open before it, to its return.
         anomaly: the field's name for it (``stale-read``), if the model knows; else ``not-linearizable``.
         because: one sentence.
-        culprits: indexes of the operation's return, of that of another whose result makes it impossible, if there
-            is one, and of the last effect acknowledged before it began.
+        culprits: indexes of the operation's return, of that of another whose result makes it impossible, if
+            there is one, and of the last effect acknowledged before it began.
     """
 
     key: Hashable
