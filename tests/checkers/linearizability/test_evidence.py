@@ -41,7 +41,7 @@ tapes = st.lists(st.integers(0, 999), min_size=8, max_size=40)
 
 
 def played(alphabet: Any, tape: Sequence[int]) -> History:
-    """Make a history of clients whose operations take effect as they return; some are lost, some told wrong."""
+    """Make a history: operations take effect as they return; some are lost, some clients told wrong."""
     model = deterministic(alphabet.model)
     events: list[dict[str, Any]] = []
     running: dict[int, tuple[str, Any, list[Any]]] = {}
@@ -143,7 +143,7 @@ def test_a_counterexample_holds_and_nothing_can_be_left_out_of_it(alphabet: Any,
     assert found.minimal
     case = case_of(model, history, found.key)
     number = {index: at for at, index in enumerate(case.invocations)}
-    sub = {number[one.invoke.index]: one.firm for one in found.core}
+    sub = {number[one.invoke.index]: one.firm for one in (*found.core, *found.useless)}
     kept_anyway = {found.operation.invoke.index, found.start.invoke.index if found.start else -1}
     for one in found.core:
         if one.firm and one.invoke.index not in kept_anyway:
@@ -245,7 +245,7 @@ def test_what_may_have_happened_is_drawn_as_open(history: Read) -> None:
     ]
 
 
-def test_an_operation_may_be_impossible_because_of_how_another_one_ended_later(history: Read) -> None:
+def test_an_operation_may_be_impossible_because_of_how_another_ended_later(history: Read) -> None:
     text = """
         0-20 p1 acquire {"client":"x"} = {"client":"x","fence":3}
         1-2  p2 release {"client":"x"} = {"client":"x"}

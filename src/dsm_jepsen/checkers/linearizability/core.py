@@ -13,7 +13,7 @@ and return.
   anywhere, and all after it goes on from the same state.)
 * **Useless** loose operations are left out: those after which, until the next reset, no firm operation is
   possible, whatever loose ones do. (In an order, whatever comes from there to the next reset is loose, and
-  may be left out with it.)
+  may be left out with it.) That is so only while the others are firm, so it is done last.
 
 A write may not just be left out: whoever read it would seem to be wrong.
 
@@ -285,11 +285,13 @@ class Core(NamedTuple):
 
     Attributes:
         sub: the operations.
+        useless: loose ones that are left out.
         start: the firm one that it was cut before, if any. It stays firm: it is why all before is left out.
         minimal: whether nothing more can be loosened.
     """
 
     sub: Sub
+    useless: Sub
     start: int | None
     minimal: bool
 
@@ -303,19 +305,20 @@ def smallest(case: Case, sub: Sub, *, start: int | None, keep: Container[int | N
         start: before which it was cut.
         keep: operations that stay firm in any case.
     """
-    sub = case.useful(sub)
     chunk = max(len(sub) // 2, 1)
     while True:
         unsure = False
         firm = [one for one, is_firm in sub.items() if is_firm and one != start and one not in keep]
         for at in range(0, len(firm), chunk):
-            weaker = case.useful(case.loosened(sub, set(firm[at : at + chunk])))
-            valid = case.ask(weaker).valid
+            weaker = case.loosened(sub, set(firm[at : at + chunk]))
+            valid = case.ask(case.useful(weaker)).valid
             unsure |= valid is None
             if valid is False:
                 sub = weaker
         if chunk == 1:
-            return Core(sub, start, not unsure)
+            core = case.useful(sub)
+            useless = {one: firm for one, firm in sub.items() if one not in core}
+            return Core(core, useless, start, not unsure)
         chunk = max(min(chunk, len(firm)) // 2, 1)
 
 

@@ -60,8 +60,9 @@ class Counterexample:
         complete: whether these are all; else there was no time to find them.
         core: the smallest part of the history that is still invalid, by calls. Its firm operations are the
             argument; others may happen at any time after their calls, with any result, or never.
+        useless: what may have happened as well, but is left out of the core: nothing could come of it.
         start: the one of them that replaced the state: what returned before its call is left out, therefore.
-        minimal: whether no firm operation of the core can be loosened without losing the argument.
+        minimal: whether no other firm one can be loosened, with the useless put back, and the argument kept.
         judged: how many operations there were.
         window: indexes of events: from the last moment when nothing was open before it, to its return.
         anomaly: the field's name for it (``stale-read``), if the model knows; else ``not-linearizable``.
@@ -77,6 +78,7 @@ class Counterexample:
     refusals: tuple[Refusal, ...]
     complete: bool
     core: tuple[Operation, ...]
+    useless: tuple[Operation, ...]
     start: Operation | None
     minimal: bool
     judged: int
@@ -209,6 +211,7 @@ def counterexample(
         refusals=refusals,
         complete=stuck is not None,
         core=tuple(_operation(history, case, one, firm=firm) for one, firm in core.sub.items()),
+        useless=tuple(_operation(history, case, one, firm=False) for one in core.useless),
         start=None if core.start is None else _operation(history, case, core.start, firm=True),
         minimal=core.minimal,
         judged=len(case.invocations),
