@@ -204,10 +204,12 @@ PyObject* safely(F work) {
 
 PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return safely([&] {
-    PyObject *define, *step, *judges, *refusal, *canonical, *initial;
-    int kind = 0;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOi", &define, &step, &judges, &refusal, &canonical, &initial, &kind)) throw PythonError{};
-    auto table = std::make_unique<Table>(define, step, judges, refusal, canonical, initial, static_cast<Kind>(kind));
+    PyObject *define, *step, *judges, *refusal, *canonical, *initial, *verbs;
+    int kind = 0, keyed = 0;
+    if (!PyArg_ParseTuple(arguments, "OOOOOOiO!p", &define, &step, &judges, &refusal, &canonical, &initial, &kind, &PyDict_Type,
+                          &verbs, &keyed))
+      throw PythonError{};
+    auto table = std::make_unique<Table>(define, step, judges, refusal, canonical, initial, static_cast<Kind>(kind), verbs, keyed != 0);
     auto object = owned(PyType_GenericAlloc(type, 0));
     reinterpret_cast<Object*>(object.it)->table = table.release();
     return object;

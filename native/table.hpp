@@ -100,15 +100,21 @@ struct Part {
 
 enum class Kind { ANY, VALUE, SEQUENCE };
 
+// Operations that are so common that a model need not be asked what they do; see Verb in Python.
+enum class Verb { READS = 1, WRITES, SWAPS, APPENDS };
+
 class Table {
  public:
   // define(f, argument, sign, result) -> (key, ...), where ... is
   //   ANY       facts, or -1: to be found out
   //   VALUE     test, value, then, otherwise: as Guarded; NotImplemented keeps the state
   //   SEQUENCE  kind, operand: as Edit; a string, or a sequence of values
-  Table(PyObject* define, PyObject* step, PyObject* judges, PyObject* refusal, PyObject* canonical, PyObject* initial, Kind kind)
+  // verbs: what operations do, by f; keyed: all values are [key, value]
+  Table(PyObject* define, PyObject* step, PyObject* judges, PyObject* refusal, PyObject* canonical, PyObject* initial, Kind kind,
+        PyObject* verbs, bool keyed)
       : kind(kind), values(canonical), asked(step, values, symbols), define_(borrowed(define)), judges_(borrowed(judges)),
-        refusal_(borrowed(refusal)) {
+        refusal_(borrowed(refusal)), verbs_(borrowed(verbs)), keyed_(keyed) {
+    nothing_ = values.number(Py_None);
     if (kind == Kind::ANY) this->initial = asked.number(initial);
     if (kind == Kind::VALUE) this->initial = values.number(initial);
     if (kind == Kind::SEQUENCE) beginning = bytes(initial);
@@ -214,7 +220,69 @@ class Table {
     return known->second;
   }
 
+  // What a common operation does; no symbol if the model has to be asked after all.
+  Known plain(Symbol symbol) {
+    auto verb = look(verbs_, symbol.f);
+    if (verb < 0) return {0, -1};
+    auto key = nothing_;
+    if (keyed_) {
+      auto* argument = values.halves(symbol.argument);
+      auto* result = symbol.sign == OK ? values.halves(symbol.result) : nullptr;
+      if (!argument || (result && result->first != argument->first) || (symbol.sign == OK && !result)) return {0, -1};
+      key = argument->first;
+      symbol.argument = argument->second;
+      if (result) symbol.result = result->second;
+    }
+    if (kind == Kind::SEQUENCE) return {key, plain_edit(static_cast<Verb>(verb), symbol)};
+    return {key, kind == Kind::VALUE ? plain_assignment(static_cast<Verb>(verb), symbol) : -1};
+  }
+
+  int plain_edit(Verb verb, const Symbol& symbol) {
+    sweep::Edit edit;
+    if (verb == Verb::READS) {
+      if (symbol.sign == UNKNOWN) return edited(std::move(edit));
+      edit.kind = sweep::Edit::READS;
+    } else
+      edit.kind = verb == Verb::APPENDS ? sweep::Edit::APPENDS : sweep::Edit::REPLACES;
+    auto* operand = values.object(verb == Verb::READS ? symbol.result : symbol.argument);
+    if (!PyUnicode_CheckExact(operand) || verb == Verb::SWAPS) return -1;
+    edit.bytes = bytes(operand);
+    return edited(std::move(edit));
+  }
+
+  int plain_assignment(Verb verb, const Symbol& symbol) {
+    using sweep::Guarded;
+    if (verb == Verb::WRITES) return assigned({Guarded::ALWAYS, 0, symbol.argument});
+    if (verb == Verb::READS && symbol.sign == OK && symbol.result == nothing_) return -1;  // models differ in that
+    if (verb == Verb::READS)
+      return symbol.sign == UNKNOWN ? assigned({Guarded::ALWAYS, 0, Guarded::KEEP, Guarded::KEEP}) : assigned({Guarded::EQUALS, symbol.result});
+    auto* halves = values.halves(symbol.argument);
+    if (!halves || verb != Verb::SWAPS) return -1;
+    if (symbol.sign == REFUSED) return assigned({Guarded::DIFFERS, halves->first});
+    return assigned({Guarded::EQUALS, halves->first, halves->second, symbol.sign == UNKNOWN ? Guarded::KEEP : sweep::REJECT});
+  }
+
+  int edited(sweep::Edit edit) {
+    auto [number, fresh] = edited_.try_emplace(static_cast<char>(edit.kind) + edit.bytes, static_cast<int>(edits.size()));
+    if (fresh) {
+      facts.push_back(edit.facts());
+      edits.push_back(std::move(edit));
+    }
+    return number->second;
+  }
+
+  int assigned(const sweep::Guarded& form) {
+    std::pair<std::int64_t, std::int64_t> like{std::int64_t{form.test} << 33 | std::int64_t{form.otherwise == sweep::Guarded::KEEP} << 32 | form.value, form.then};
+    auto [number, fresh] = alike_.try_emplace(like, static_cast<int>(guarded.size()));
+    if (fresh) {
+      guarded.push_back(form);
+      facts.push_back(form.facts());
+    }
+    return number->second;
+  }
+
   Known define(const Symbol& symbol) {
+    if (auto known = plain(symbol); known.symbol >= 0) return known;
     auto sign = owned(PyLong_FromLong(symbol.sign));
     auto meaning = call(define_, symbol.f, values.object(symbol.argument), sign.it, values.object(symbol.result));
     PyObject *key = nullptr, *one = nullptr, *other = nullptr;
@@ -228,13 +296,7 @@ class Table {
     }
     if (kind == Kind::SEQUENCE) {
       if (!PyArg_ParseTuple(meaning.it, "OiO", &key, &first, &one)) throw PythonError{};
-      sweep::Edit edit{static_cast<sweep::Edit::Kind>(first), bytes(one)};
-      auto [number, fresh] = edited_.try_emplace(static_cast<char>(first) + edit.bytes, static_cast<int>(edits.size()));
-      if (fresh) {
-        facts.push_back(edit.facts());
-        edits.push_back(std::move(edit));
-      }
-      return {values.number(key), number->second};
+      return {values.number(key), edited({static_cast<sweep::Edit::Kind>(first), bytes(one)})};
     }
     if (!PyArg_ParseTuple(meaning.it, "OiOOi", &key, &first, &one, &other, &last)) throw PythonError{};
     sweep::Guarded form;
@@ -242,13 +304,7 @@ class Table {
     if (form.test != sweep::Guarded::ALWAYS) form.value = values.number(one);
     if (other != Py_NotImplemented) form.then = values.number(other);
     if (last) form.otherwise = sweep::Guarded::KEEP;
-    std::pair<std::int64_t, std::int64_t> like{std::int64_t{form.test} << 33 | std::int64_t{last != 0} << 32 | form.value, form.then};
-    auto [number, fresh] = alike_.try_emplace(like, static_cast<int>(guarded.size()));
-    if (fresh) {
-      guarded.push_back(form);
-      facts.push_back(form.facts());
-    }
-    return {values.number(key), number->second};
+    return {values.number(key), assigned(form)};
   }
 
   std::string bytes(PyObject* operand) {
@@ -276,7 +332,9 @@ class Table {
     facts = asked.facts();
   }
 
-  Ref define_, judges_, refusal_;
+  Ref define_, judges_, refusal_, verbs_;
+  bool keyed_;
+  int nothing_ = 0;
   std::vector<Ref> names_;  // keep what judged_ knows by address
   std::unordered_map<PyObject*, int> judged_;
   std::unordered_map<int, int> refusals_;

@@ -39,11 +39,20 @@ class Values {
     if (PyList_CheckExact(value) && PyList_Size(value) == 2) {
       auto one = number(PyList_GetItem(value, 0)), other = number(PyList_GetItem(value, 1));
       auto [found, fresh] = pairs_.try_emplace(std::pair<std::int64_t, std::int64_t>{one, other}, 0);
-      if (fresh) found->second = add(value);
+      if (fresh) {
+        found->second = add(value);
+        halves_.emplace(found->second, std::pair<int, int>{one, other});
+      }
       return found->second;
     }
     auto key = call(canonical_, value);
     return in(others_, key.it, value);
+  }
+
+  // The two values of a list of two; nullptr if it is something else.
+  const std::pair<int, int>* halves(int number) const {
+    auto found = halves_.find(number);
+    return found == halves_.end() ? nullptr : &found->second;
   }
 
   PyObject* object(int number) const { return objects_[number].it; }
@@ -67,6 +76,7 @@ class Values {
   int small_[SMALL] = {};
   std::unordered_map<std::int64_t, int> integers_;
   std::unordered_map<std::pair<std::int64_t, std::int64_t>, int, PairHash> pairs_;
+  std::unordered_map<int, std::pair<int, int>> halves_;
 };
 
 }  // namespace python

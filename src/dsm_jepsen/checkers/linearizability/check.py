@@ -61,7 +61,7 @@ class Part:
 
 
 def check_parts(
-    history: History, model: Model, *, budget: Budget | None = None, native: bool = True
+    history: History, model: Model | NonDeterministic, *, budget: Budget | None = None, native: bool = True
 ) -> list[Part]:
     """Judge each part of a history; ends early when one is invalid.
 
@@ -75,7 +75,7 @@ def check_parts(
 
 
 def check_columns(
-    columns: Columns, model: Model, *, budget: Budget | None = None, native: bool = True
+    columns: Columns, model: Model | NonDeterministic, *, budget: Budget | None = None, native: bool = True
 ) -> list[Part]:
     """Do the same for a history's columns; of the processes only the nemesis is told apart."""
     limit, model = budget or Budget(), deterministic(model)
@@ -148,7 +148,7 @@ class Linearizability:
     """
 
     history: History
-    model: Model
+    model: Model | NonDeterministic
     budget: Budget
     parts: tuple[Part, ...]
     seconds: float
@@ -194,18 +194,19 @@ class Linearizability:
         if part is None:
             return None
         end = monotonic() + min(self.budget.seconds, _EVIDENCE)
+        model = deterministic(self.model)
 
         def judge(columns: Columns) -> Ruling:
             left = end - monotonic()
             if left <= 0:
                 return Ruling(None, ())
             limit = Budget(seconds=max(left / 8, 0.1), bytes=self.budget.bytes)
-            parts = check_columns(columns, self.model, budget=limit)
+            parts = check_columns(columns, model, budget=limit)
             return Ruling(worst(one.valid for one in parts), [index for one in parts for index in one.order])
 
         return counterexample(
             self.history,
-            self.model,
+            model,
             key=part.key,
             event=part.event,
             judge=judge,
@@ -250,7 +251,6 @@ def check_linearizable(
     """
     limit = budget or Budget()
     began = monotonic()
-    model = deterministic(model)
     parts = check_parts(history, model, budget=limit)
     return Linearizability(
         history=history, model=model, budget=limit, parts=tuple(parts), seconds=monotonic() - began

@@ -14,6 +14,7 @@ from dsm_jepsen.checkers.models._base import NonDeterministic as NonDeterministi
 from dsm_jepsen.checkers.models._base import OneSequence as OneSequence
 from dsm_jepsen.checkers.models._base import OneValue as OneValue
 from dsm_jepsen.checkers.models._base import Refused as Refused
+from dsm_jepsen.checkers.models._base import Verb as Verb
 from dsm_jepsen.checkers.models._base import refusal as refusal
 from dsm_jepsen.checkers.models._determinized import Determinized as Determinized
 from dsm_jepsen.checkers.models._determinized import deterministic as deterministic

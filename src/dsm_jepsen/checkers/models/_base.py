@@ -10,7 +10,7 @@ argument may give this result in this state. Three results are not what a client
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from enum import Enum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from dsm_jepsen.history import Op
@@ -158,6 +158,20 @@ class OneValue(Protocol):
     def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
         """Say the same as ``step``, for all states at once."""
         ...
+
+
+class Verb(IntEnum):
+    """What an operation plainly does, for models that say so by ``verbs``, a mapping from names of operations.
+
+    It has to be just what ``assignment`` or ``edit`` say of it where these say it of every model like theirs:
+    that the result is the state, that the argument replaces it, that ``[expected, new]`` swaps, or that
+    the argument, a string, is appended. If the model is ``Keyed`` its values are ``[key, value]``.
+    """
+
+    READS = 1
+    WRITES = 2
+    SWAPS = 3
+    APPENDS = 4
 
 
 class Edit(NamedTuple):

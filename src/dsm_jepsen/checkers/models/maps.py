@@ -3,11 +3,11 @@
 All values are Jepsen's independent tuples, ``[key, value]``.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dsm_jepsen.checkers.models._base import REJECT, UNKNOWN, Edit
+from dsm_jepsen.checkers.models._base import REJECT, UNKNOWN, Edit, Verb
 from dsm_jepsen.checkers.models._values import frozen, same, told_apart
 
 
@@ -26,6 +26,7 @@ class KeyValue:
 
     initial: str = ""
     refusals: ClassVar[frozenset[str]] = frozenset()
+    verbs: ClassVar[Mapping[str, Verb]] = {"get": Verb.READS, "put": Verb.WRITES, "append": Verb.APPENDS}
 
     def __post_init__(self) -> None:
         _string(self.initial)

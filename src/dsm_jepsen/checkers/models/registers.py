@@ -4,11 +4,11 @@ What a read of null asserts: where a register begins with null, that it is null;
 value, nothing, for null is then how a client says that it learnt nothing (knossos' histories do).
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dsm_jepsen.checkers.models._base import KEEP, REJECT, UNKNOWN, Assignment, Refused
+from dsm_jepsen.checkers.models._base import KEEP, REJECT, UNKNOWN, Assignment, Refused, Verb
 from dsm_jepsen.checkers.models._values import same, told_apart
 
 
@@ -25,6 +25,7 @@ class Register:
 
     initial: Hashable = None
     refusals: ClassVar[frozenset[str]] = frozenset()
+    verbs: ClassVar[Mapping[str, Verb]] = {"read": Verb.READS, "write": Verb.WRITES}
 
     def judges(self, f: str) -> bool:
         """Judge reads and writes."""
@@ -62,6 +63,7 @@ class CasRegister(Register):
     """
 
     refusals: ClassVar[frozenset[str]] = frozenset({"unequal"})
+    verbs: ClassVar[Mapping[str, Verb]] = {"read": Verb.READS, "write": Verb.WRITES, "cas": Verb.SWAPS}
 
     def judges(self, f: str) -> bool:
         """Judge reads, writes and compare-and-sets."""
