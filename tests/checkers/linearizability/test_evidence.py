@@ -217,8 +217,8 @@ def test_a_counterexample_is_told_in_words_and_drawn(history: Read) -> None:
     found = check_linearizable(history(TOLD), CasRegister()).counterexample
     assert found
     assert found.because == (
-        "not-linearizable: process 3's read at 0.011 s (op 12) returned 2, impossible in every state it could "
-        "meet: 3; the last effect acknowledged before it began was process 1's write at 0.007 s (op 8)"
+        "not-linearizable: process 3's read at 0.011 s (op 12) returned 2, impossible in every state it "
+        "could meet: 3; the last effect acknowledged before it began was process 1's write at 0.007 s (op 8)"
     )
     assert [str(one) for one in found.core] == ["write 3", "read = 2"]
     assert found.story.splitlines()[1:] == [
