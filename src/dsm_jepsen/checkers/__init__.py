@@ -24,8 +24,11 @@ from dsm_jepsen.checkers.join_equals_live import join_equals_live as join_equals
 from dsm_jepsen.checkers.joins_once import joins_once as joins_once
 from dsm_jepsen.checkers.legal_steps import legal_steps as legal_steps
 from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_transitions
-from dsm_jepsen.checkers.linearizable import Budget as Budget
-from dsm_jepsen.checkers.linearizable import explains as explains
+from dsm_jepsen.checkers.linearizability import Budget as Budget
+from dsm_jepsen.checkers.linearizability import Counterexample as Counterexample
+from dsm_jepsen.checkers.linearizability import Linearizability as Linearizability
+from dsm_jepsen.checkers.linearizability import check_linearizable as check_linearizable
+from dsm_jepsen.checkers.linearizability import explains as explains
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
 from dsm_jepsen.checkers.lost_claims import lost_claims as lost_claims
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races

@@ -36,6 +36,10 @@ class Budget:
     seconds: float = 60
     bytes: int = 2 << 30
 
+    def __post_init__(self) -> None:
+        if self.seconds <= 0 or self.bytes <= 0:
+            raise ValueError(f"a budget of {self.seconds} s and {self.bytes} bytes; each must be more than 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
