@@ -186,14 +186,14 @@ class _Search:
         best = _Best(self.optional)
         frontier = deque(self._by_cost(layer))
         while frontier:
-            configuration, trail = frontier.popleft()
+            configuration, trail = self._observed(*frontier.popleft(), until)
             if not best.admits(configuration):
                 continue
             yield configuration, trail
             done, state = configuration
             tried = {until.symbol}  # of twins, the first to return goes first: no order is lost by that
             for call, bit in self.open:
-                if done & bit or call.symbol in tried:
+                if done & bit or call.observes or call.symbol in tried:
                     continue
                 tried.add(call.symbol)
                 after = self._step(state, call)
@@ -204,6 +204,18 @@ class _Search:
                     frontier.append(reached)
                 else:
                     frontier.appendleft(reached)  # costs nothing: before all that use an optional call
+
+    def _observed(
+        self, configuration: _Configuration, trail: _Trail, until: Call
+    ) -> tuple[_Configuration, _Trail]:
+        """Let what changes no state take effect where it can: to leave it for later can only forbid more."""
+        done, state = configuration
+        seeing = [one for one in self.open if one[0].observes and one[0] is not until and not done & one[1]]
+        for call, bit in seeing:
+            if self._step(state, call) is not REJECT:
+                done |= bit
+                trail = (call, trail)
+        return _Configuration(done, state), trail
 
     def _step(self, state: Hashable, call: Call) -> Hashable:
         self.explored += 1

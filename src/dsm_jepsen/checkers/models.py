@@ -53,7 +53,15 @@ class Model(Protocol):
 
     @property
     def refusals(self) -> frozenset[str]:
-        """Kinds of ``fail`` errors that assert something and are passed to ``step`` as ``Refused``."""
+        """Kinds of ``fail`` errors that assert something and are passed to ``step`` as ``Refused``.
+
+        An operation that was refused changes no state.
+        """
+        ...
+
+    @property
+    def observers(self) -> frozenset[str]:
+        """Names of operations that change no state."""
         ...
 
     def judges(self, f: str) -> bool:
@@ -98,6 +106,7 @@ class Register:
     """One value: ``read`` returns it, ``write`` replaces it. Values are hashable."""
 
     refusals: frozenset[str] = frozenset()
+    observers = frozenset({"read"})
 
     def __init__(self, initial: Hashable = None) -> None:
         self.initial = initial
@@ -121,6 +130,7 @@ class CasRegister:
     """A register with ``cas`` of ``[expected, new]``; one that compared unequal fails as ``unequal``."""
 
     refusals = frozenset({"unequal"})
+    observers = frozenset({"read"})
 
     def __init__(self, initial: Hashable = None) -> None:
         self.register = Register(initial)

@@ -94,6 +94,7 @@ class EnsembleModel:
     """The ensemble as one machine: events change it, strong reads show it, refusals tell the truth."""
 
     refusals = frozenset({"not-applicable", "lost-race"})
+    observers = frozenset({"read-strong"})
 
     def __init__(self, chart: Chart) -> None:
         self._machine = ChartMachine(chart)
