@@ -16,8 +16,10 @@ test: $(VENV)/.dev  ## Run the whole test suite; what cannot run here skips and 
 	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
 	$(MAKE) slow
 
-slow: $(VENV)/.dev  ## Run the tests that take long or need real components; they mostly wait, so two at a time
-	$(BIN)/python -m pytest -n 2 -m "not ($(QUICK))" --durations=20
+# Tests of clusters kill runs, and look who cleans up after them: one at a time. The others mostly wait.
+slow: $(VENV)/.dev  ## Run the tests that take long or need real components
+	$(BIN)/python -m pytest -m "not ($(QUICK))" --durations=20 tests/cluster
+	$(BIN)/python -m pytest -n 2 -m "not ($(QUICK))" --durations=20 --ignore=tests/cluster
 
 check: $(VENV)/.dev  ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff format --check .
