@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 QUICK   = not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh
 
-.PHONY: help demo test check fix scenarios containers fuzz bench docs clean
+.PHONY: help demo test slow check fix scenarios containers fuzz bench docs clean
 
 help:  ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -14,7 +14,12 @@ demo: $(VENV)/.demo  ## Run the first scenario on the simulated cluster
 
 test: $(VENV)/.dev  ## Run the whole test suite; what cannot run here skips and says why
 	$(BIN)/python -m pytest -n 2 -m "$(QUICK)"
-	$(BIN)/python -m pytest -m "not ($(QUICK))" --durations=20
+	$(MAKE) slow
+
+# Tests of clusters kill runs, and look who cleans up after them: one at a time. The others mostly wait.
+slow: $(VENV)/.dev  ## Run the tests that take long or need real components
+	$(BIN)/python -m pytest -m "not ($(QUICK))" --durations=20 tests/cluster
+	$(BIN)/python -m pytest -n 2 -m "not ($(QUICK))" --durations=20 --ignore=tests/cluster
 
 check: $(VENV)/.dev  ## Format, lint, types, layers and the fast tests
 	$(BIN)/ruff format --check .

@@ -31,7 +31,7 @@ from dsm_jepsen.cluster.sim import LIES, SimCluster
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.dsm.stores.ring import SIZE
 from dsm_jepsen.dsm.stores.zookeeper_paths import ROOT
-from dsm_jepsen.env import PLAIN, OutcomeError, RefusedError, Role, Store
+from dsm_jepsen.env import PLAIN, Capability, OutcomeError, RefusedError, Role, Store
 
 QUORUM = ("n3", "n4", "n5")
 """Members without which the others are a minority."""
@@ -120,6 +120,13 @@ class World:
     async def kill_member(self, member: int) -> None:
         """End a member at once."""
         await self._cluster.control.kill(self._cluster.nodes[member], Role.STORE)
+
+    async def end_all(self) -> None:
+        """End all members at once: they lose power where the world has that, else they are killed."""
+        control = self._cluster.control
+        powered = Capability.POWER in control.capabilities()
+        for node in self._cluster.nodes:
+            await (control.cut_power(node) if powered else control.kill(node, Role.STORE))
 
     async def freeze_member(self, member: int) -> None:
         """Stop a member without ending it."""

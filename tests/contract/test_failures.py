@@ -77,6 +77,15 @@ async def test_a_write_of_unknown_outcome_is_done_once_or_never(world: "World", 
     assert reads == [before] * (50 - len(changed)) + changed
 
 
+async def test_what_was_acknowledged_outlives_the_end_of_all_members(world: "World", key: str) -> None:
+    store = await world.connect()
+    written = [await store.put(f"{key}/{number}", b"kept") for number in range(20)]
+    await world.end_all()
+    await world.restore()
+    again = await world.connect()
+    assert [await again.get(entry.key) for entry in written] == written
+
+
 async def test_a_compare_and_set_that_lost_its_answer_is_never_done_twice(world: "World", key: str) -> None:
     store = await world.connect(0)
     before = await store.put(key, b"0")

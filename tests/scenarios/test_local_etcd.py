@@ -92,7 +92,7 @@ def test_an_etcd_that_dies_at_start_is_shown_with_its_last_words(tmp_path: Path)
     fake.parent.mkdir()
     fake.write_text(
         "#!/bin/sh\n"
-        "[ \"$1\" = --version ] && echo 'etcd Version: 3.5.1' && exit 0\n"
+        "[ \"$1\" = --version ] && echo 'etcd Version: 3.5.9' && exit 0\n"
         "echo 'disk on fire' >&2\n"
         "exit 1\n"
     )

@@ -14,7 +14,7 @@ from dsm_jepsen.history import History, jsonl
 from dsm_jepsen.scenarios import ScenarioError, find_scenario, scenarios, simulate
 from dsm_jepsen.scenarios.runner import STORES
 
-SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "3"))
+SEEDS = int(os.environ.get("DSM_JEPSEN_SEEDS", "2"))
 """How many seeds each scenario is tried with; CI takes more."""
 
 SIMULATED = [name for name, scenario in scenarios().items() if Capability.DISK not in scenario.needs()]

@@ -1,5 +1,6 @@
 """Real stores that were told not to sync lose with their power what they had acknowledged, or all."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,10 @@ def unsynced_etcd(monkeypatch: pytest.MonkeyPatch, etcd_binary: Path) -> None:
     beside = Path(sys.executable).with_name("etcd")
     able = next((path for path in (etcd_binary, beside) if path.exists() and _knows(path)), None)
     if able is None:
-        pytest.skip(f"neither {etcd_binary} nor {beside} knows {FLAG}")
+        because = f"neither {etcd_binary} nor {beside} knows {FLAG}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must have it: {because}")
+        pytest.skip(because)
     monkeypatch.setattr(f"{LOCAL}.etcd.find_etcd", lambda: Binary(str(able), "of this test"))
     monkeypatch.setattr(f"{LOCAL}.etcd.etcd_arguments", lambda **told: [*etcd_arguments(**told), FLAG])
 

@@ -25,7 +25,7 @@ def _workload(_: Settings) -> Workload:
         (relay(one, tick_ms=20, rest_ms=20) for one in ids[1::2]),
     )
     work = load([each for pair in zip(long, short, strict=True) for each in pair], ids, seconds=_SECONDS)
-    killing = (fault(name, calm_s=1, acts_s=1, times=3) for name in ("kill-node", "kill-two"))
+    killing = (fault(name, calm_s=2, acts_s=1, times=4) for name in ("kill-node", "kill-two"))
     return Workload(
         generator=any_of(work, *killing),
         final_generator=final_reads(),

@@ -120,7 +120,7 @@ class TestStore:
         async def story(cluster: LocalCluster) -> None:
             assert cluster.nodes == NODES
             assert [await commits(cluster, node) for node in NODES] == [True] * 5
-            assert await cluster.control.leader() in NODES
+            assert await eventually(cluster.control.leader) in NODES
 
         asyncio.run(started(make(), story))
 
