@@ -56,11 +56,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"  # dependency groups
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.demo: pyproject.toml setup.py $(wildcard native/*) | $(VENV)/bin/python
+	rm -f src/dsm_jepsen/_native.*.so
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+# Nobody shall test a kernel that was made of other sources: it goes before the next is built.
+$(VENV)/.dev: pyproject.toml setup.py $(wildcard native/*) | $(VENV)/bin/python
+	rm -f src/dsm_jepsen/_native.*.so
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -c 'from dsm_jepsen import _native' || echo "no native kernel: is there a compiler of C++20? The twin in Python does its work."
 	@touch $@
 

@@ -74,7 +74,7 @@ def find_image(client: "docker.DockerClient") -> Image | None:
     Raises:
         RefusedError: the engine's machine is of a kind without wheels.
     """
-    return _find(client, _tag(NAME, _machine(client), _read(_PACKAGE)))
+    return _find(client, _tag(NAME, _machine(client), _package()))
 
 
 def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Image:
@@ -89,7 +89,7 @@ def build_image(client: "docker.DockerClient", say: Callable[[str], None]) -> Im
         ClusterError: a step failed; the message ends with its last words.
     """
     # Read once: what is hashed is what is built, also while somebody edits.
-    machine, package = _machine(client), _read(_PACKAGE)
+    machine, package = _machine(client), _package()
     tag, tools = _tag(NAME, machine, package), _tag(TOOLS_NAME, machine, _below(_TOOLS, package))
     found = _find(client, tag)
     if not found:
@@ -153,6 +153,11 @@ def _machine(client: "docker.DockerClient") -> str:
             f"for {' and '.join(sorted(set(_MACHINES.values())))} only"
         )
     return _MACHINES[said]
+
+
+def _package() -> dict[str, _File]:
+    """Our own package; without the kernel, which hosts do not need, and which every build makes anew."""
+    return {name: file for name, file in _read(_PACKAGE).items() if not name.startswith("_native.")}
 
 
 def _read(folder: Path) -> dict[str, _File]:

@@ -171,5 +171,6 @@ def _pack() -> bytes:
 
 def _sources() -> Iterator[Path]:
     for path in sorted(_PACKAGE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        # Hosts judge nothing, and the kernel is one for this machine.
+        if path.is_file() and "__pycache__" not in path.parts and path.stem.partition(".")[0] != "_native":
             yield path

@@ -1,0 +1,44 @@
+"""The native kernel, `native/` in the repository; absent where it was not built."""
+
+from array import array
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, final
+
+_Answer = tuple[Hashable, int, int, list[Any], bytes, int, int]
+"""Key, verdict (valid, invalid, unknown), event, states, order as 32-bit integers, widest, operations."""
+
+@final
+class Table:
+    """What is known of a model; in use by one thread at a time, and not to be used again after an exception."""
+
+    def __new__(
+        cls,
+        define: Callable[[str, Any, int, Any], tuple[Any, ...]],
+        step: Callable[[Any, str, Any, int, Any], Any],
+        judges: Callable[[str], bool],
+        refusal: Callable[[Any], list[Any] | None],
+        canonical: Callable[[Any], bytes],
+        initial: Any,
+        kind: int,
+        verbs: Mapping[str, int],
+        keyed: bool,
+        /,
+    ) -> Table: ...
+    def check(
+        self,
+        types: bytes | bytearray,
+        processes: array[int],
+        partners: array[int],
+        fs: list[str],
+        values: list[Any],
+        errors: dict[int, Any],
+        seconds: float,
+        bytes: int,
+        /,
+    ) -> list[_Answer]: ...
+
+def read_edn(
+    content: bytes, translate: Callable[[str], Any], /
+) -> (
+    tuple[bytes, bytes, bytes, bytes, list[str], list[Any], dict[int, Any], dict[int, dict[str, Any]]] | None
+): ...
