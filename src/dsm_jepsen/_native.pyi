@@ -9,7 +9,7 @@ _Answer = tuple[Hashable, int, int, list[Any], bytes, int, int]
 
 @final
 class Table:
-    """What is known of a model; in use by one thread at a time, and not to be used again after an exception."""
+    """What is known of a model: for one thread at a time, and not to be used again after an exception."""
 
     def __new__(
         cls,
@@ -33,7 +33,7 @@ class Table:
         values: list[Any],
         errors: dict[int, Any],
         seconds: float,
-        bytes: int,
+        memory: int,
         /,
     ) -> list[_Answer]: ...
 
