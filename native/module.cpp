@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 
 #include "edn.hpp"
@@ -88,17 +89,31 @@ void decide(std::vector<std::unique_ptr<Case>>& cases, std::vector<char>& ended,
       work();
     else {
       std::atomic<std::size_t> busy{threads};
+      std::vector<std::exception_ptr> failures(threads);
       std::vector<std::thread> crew;
-      for (std::size_t one = 0; one < threads; one++)
-        crew.emplace_back([&] {
+      crew.reserve(threads);
+      auto member = [&](std::size_t one) {
+        try {
           work();
-          busy--;
-        });
+        } catch (...) {
+          failures[one] = std::current_exception();
+          over = true;
+        }
+        busy--;
+      };
+      try {
+        while (crew.size() < threads) crew.emplace_back(member, crew.size());
+      } catch (const std::system_error&) {  // no more threads are to be had
+        busy -= threads - crew.size();
+        if (crew.empty()) work();
+      }
       while (busy) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         poll();
       }
       for (auto& one : crew) one.join();
+      for (auto& failure : failures)
+        if (failure) std::rethrow_exception(failure);
     }
     more = left;
     for (std::size_t at = 0; at < cases.size(); at++)
@@ -237,6 +252,9 @@ PyObject* check(PyObject* self, PyObject* arguments) {
     if (who.size() != length || whose.size() != length || PyList_Size(fs) != size || PyList_Size(values) != size)
       throw std::invalid_argument("the columns differ in length");
     Columns columns{kinds.data<std::uint8_t>(), who.data<std::int64_t>(), whose.data<std::int64_t>(), length, fs, values, errors};
+    if (length >= INT32_MAX) throw std::invalid_argument("more events than the kernel can count");
+    for (std::size_t at = 0; at < length; at++)
+      if (!columns.sound(at)) throw std::invalid_argument("the columns are not those of a history");
     return judge(*reinterpret_cast<Object*>(self)->table, columns, seconds, static_cast<std::size_t>(bytes));
   });
 }

@@ -35,6 +35,18 @@ inline Ref borrowed(PyObject* object) {
   return owned(object);
 }
 
+// Held even if Python code that runs meanwhile takes it out of the list.
+inline Ref item(PyObject* list, Py_ssize_t at) { return borrowed(PyList_GetItem(list, at)); }
+
+struct Deeper {  // into a value: not without end
+  Deeper() {
+    if (Py_EnterRecursiveCall(" in a value") != 0) throw PythonError{};
+  }
+  Deeper(const Deeper&) = delete;
+  Deeper& operator=(const Deeper&) = delete;
+  ~Deeper() { Py_LeaveRecursiveCall(); }
+};
+
 struct Holding {  // the interpreter's lock
   PyGILState_STATE state = PyGILState_Ensure();
   ~Holding() { PyGILState_Release(state); }

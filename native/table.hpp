@@ -87,6 +87,16 @@ struct Columns {
   const std::int64_t *processes, *partners;
   std::size_t size;
   PyObject *fs, *values, *errors;
+
+  // Whether an event's partner is what History says, so that all may rely on it.
+  bool sound(std::size_t at) const {
+    if (processes[at] < 0) return true;
+    bool invoked = types[at] == 0;
+    if (types[at] > 3 || (invoked && partners[at] == -1)) return types[at] <= 3;
+    auto partner = static_cast<std::size_t>(partners[at]);
+    if (partner >= size || processes[partner] < 0 || partners[partner] != static_cast<std::int64_t>(at)) return false;
+    return invoked ? partner > at && types[partner] != 0 : partner < at && types[partner] == 0;
+  }
 };
 
 // Operations of one part of a history that the model judges, and the events they came from.
@@ -180,7 +190,8 @@ class Table {
   };
 
   Known meaning(const Columns& columns, Py_ssize_t at) {
-    auto* f = PyList_GetItem(columns.fs, at);
+    auto held = item(columns.fs, at);
+    auto* f = held.it;
     auto judged = judged_.find(f);
     if (judged == judged_.end()) {
       names_.push_back(borrowed(f));
@@ -193,13 +204,13 @@ class Table {
     auto result = values.number(Py_None);
     if (type == RETURNED) {
       sign = OK;
-      result = values.number(PyList_GetItem(columns.values, static_cast<Py_ssize_t>(partner)));
+      result = values.number(item(columns.values, static_cast<Py_ssize_t>(partner)).it);
     } else if (type == FAILED) {
       sign = REFUSED;
       result = refused(columns.errors, partner);
       if (result < 0) return {0, -1};
     }
-    auto argument = values.number(PyList_GetItem(columns.values, at));
+    auto argument = values.number(item(columns.values, at).it);
     std::pair<std::int64_t, std::int64_t> told{std::int64_t{judged->second} << 34 | std::int64_t{sign} << 32 | argument, result};
     auto [known, fresh] = known_.try_emplace(told, Known{0, -1});
     if (fresh) known->second = define(Symbol{f, argument, sign, result});

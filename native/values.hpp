@@ -37,7 +37,8 @@ class Values {
     }
     if (PyUnicode_CheckExact(value)) return in(strings_, value, value);
     if (PyList_CheckExact(value) && PyList_Size(value) == 2) {
-      auto one = number(PyList_GetItem(value, 0)), other = number(PyList_GetItem(value, 1));
+      Deeper deeper;
+      auto one = number(item(value, 0).it), other = number(item(value, 1).it);
       auto [found, fresh] = pairs_.try_emplace(std::pair<std::int64_t, std::int64_t>{one, other}, 0);
       if (fresh) {
         found->second = add(value);
