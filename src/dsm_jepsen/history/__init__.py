@@ -5,6 +5,7 @@ from dsm_jepsen.history import jsonl as jsonl
 from dsm_jepsen.history import text as text
 from dsm_jepsen.history.edn import EdnError as EdnError
 from dsm_jepsen.history.files import read_history as read_history
+from dsm_jepsen.history.history import Columns as Columns
 from dsm_jepsen.history.history import History as History
 from dsm_jepsen.history.history import HistoryError as HistoryError
 from dsm_jepsen.history.history import Operation as Operation

@@ -8,21 +8,23 @@ is written as a string.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from dsm_jepsen.history import _recorded
 from dsm_jepsen.history._edn_reader import EdnError, Reader, loads
 from dsm_jepsen.history._edn_values import Char, FrozenMap, Keyword, Symbol, Tagged, dumps, ordered
 from dsm_jepsen.history.history import History, HistoryError
-from dsm_jepsen.history.op import NEMESIS, Op
+from dsm_jepsen.history.op import Op
 
 try:
     from dsm_jepsen import _native
 except ImportError:
-    _native = None
+    _native = None  # type: ignore[assignment]
 
 __all__ = [
+    "FORM",
     "Char",
     "EdnError",
     "FrozenMap",
@@ -44,76 +46,45 @@ _TYPE, _PROCESS, _F, _VALUE, _TIME, _INDEX, _ERROR = map(
 )
 _KEYWORD_LIKE = re.compile(r"[A-Za-z_][A-Za-z0-9_.*+!?$%&=<>-]*(?:/[A-Za-z_][A-Za-z0-9_.*+!?$%&=<>-]*)?")
 _SAME_IN_JSON = {str, int, float, bool}
-_UNSET = -1
-"""Jepsen's time of an event that has none."""
 
 
 def read_history(path: Path) -> History:
     """Read a history as Jepsen and knossos write it: op maps one by one, or in one vector or list.
 
-    The order of the file is the order of events. Recorded files are taken as they are where that is harmless:
-
-    * ``:index`` is given anew, dense from 0: files of one key have gaps, old files have none.
-    * ``:time`` that is missing or goes back becomes that of the event before (-1 at the start): old clients
-      took the time before they took their turn.
-    * an event of the nemesis is ``info``, whatever the file says: a fault is no operation.
-    * ``:value`` and ``:error`` may be missing; keys that are not an event's own go to ``extra``.
+    The order of the file is the order of events. What is made of recorded files stands at ``_recorded.event``:
+    indexes and times that are missing or wrong are mended, a ``:key`` becomes part of the value.
 
     Raises:
         HistoryError: the file is not EDN, or not a history; the message begins with file and line.
         OSError: the file cannot be read.
     """
-    content = path.read_bytes()
-    if _native is not None and (columns := _native.read_edn(content, _translate)):
-        return History.of_columns(*columns)
-    return _read(path, content)
+    return _recorded.read(path, FORM, name=str(path))
 
 
 def _translate(text: str) -> Any:
     return to_json(loads(text))
 
 
-def _read(path: Path, content: bytes) -> History:
-    """Read any history, event by event."""
-    history = History()
-    try:
-        reader = Reader(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise HistoryError(f"{path}: not text in UTF-8: {error}") from error
-    time = _UNSET
-    try:
-        for form in reader.values(flat=True):
-            op = _event(form, index=len(history), not_before=time)
-            history.append(op)
+class _Events:
+    """Op maps, or records that are, one by one or in vectors and lists."""
+
+    def __init__(self, text: str) -> None:
+        self._reader = Reader(text)
+        self.line = self._reader.line
+
+    def __iter__(self) -> Iterator[Op]:
+        time = _recorded.UNSET
+        for index, form in enumerate(self._reader.values(flat=True)):
+            fields = to_json(form.value if isinstance(form, Tagged) else form)
+            if not isinstance(fields, dict):
+                _recorded.not_an_event(index, dumps(form), "a map such as {:type :invoke, ...}")
+            op = _recorded.event(fields, index=index, not_before=time)
+            yield op
             time = op.time
-    except EdnError as error:
-        raise HistoryError(f"{path}:{error.line}: {error.reason}") from error
-    except (HistoryError, OverflowError) as error:
-        raise HistoryError(f"{path}:{reader.line()}: {error}") from error
-    return history
 
 
-def _event(form: Any, *, index: int, not_before: int) -> Op:
-    """Translate one op map, or a record that is one."""
-    fields = to_json(form.value if isinstance(form, Tagged) else form)
-    if not isinstance(fields, dict):
-        raise HistoryError(
-            f"event {index}: {dumps(form)[:60]}, expected a map such as {{:type :invoke, ...}}"
-        )
-    fields.pop("index", None)
-    time = fields.pop("time", None)
-    process = fields.pop("process", None)
-    type_ = fields.pop("type", None)
-    return Op(
-        index=index,
-        time=not_before if time is None else max(time, not_before) if isinstance(time, int) else time,
-        type="info" if process == NEMESIS else type_,  # History refuses what is not a type
-        process=process,
-        f=fields.pop("f", None),
-        value=fields.pop("value", None),
-        error=fields.pop("error", None),
-        extra=fields or None,
-    )
+FORM: Final = _recorded.Form(0, _translate, _Events)
+"""How the kernel and ``_recorded`` read it."""
 
 
 def write_history(history: Iterable[Op], path: Path) -> None:

@@ -7,6 +7,7 @@ Events are kept in columns, a few machine words each, because a run may have a m
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
 from dsm_jepsen.history.op import NEMESIS, Op, Process, type_names
@@ -37,6 +38,26 @@ class Operation(NamedTuple):
     completion: Op | None
 
 
+class Columns(NamedTuple):
+    """Events as they lie in memory, a column for each of their sides; not to be changed.
+
+    Attributes:
+        types: by place in ``type_names``.
+        processes: -1 for the nemesis.
+        partners: index of the other event of an operation; -1 for none.
+        fs: what was done.
+        values: JSON values.
+        errors: by index, of those events that have one.
+    """
+
+    types: bytearray
+    processes: "array[int]"
+    partners: "array[int]"
+    fs: list[str]
+    values: list[Any]
+    errors: dict[int, Any]
+
+
 class History:
     """Events in order; an operation is two of them.
 
@@ -59,31 +80,19 @@ class History:
 
     @classmethod
     def of_columns(
-        cls,
-        types: bytes,
-        times: bytes,
-        processes: bytes,
-        partners: bytes,
-        fs: list[str],
-        values: list[Any],
-        errors: dict[int, Any],
-        extras: dict[int, dict[str, Any]],
+        cls, columns: Columns, *, times: "array[int]", extras: dict[int, dict[str, Any]]
     ) -> "History":
-        """Take events that are known to be well-formed; the first four are columns as they lie in memory."""
+        """Take events that are known to be well-formed."""
         history = cls()
-        history._types = bytearray(types)
-        for column, content in (
-            (history._times, times),
-            (history._processes, processes),
-            (history._partner, partners),
-        ):
-            column.frombytes(content)
-        history._fs, history._values, history._errors, history._extras = fs, values, errors, extras
-        for index, code in enumerate(types):
-            if code == _INVOKE and history._partner[index] == _NONE:
-                history._open[history._processes[index]] = index
-            elif code == _INFO and history._partner[index] != _NONE:
-                history._ended[history._processes[index]] = index
+        history._times, history._extras = times, extras
+        history._types, history._processes, history._partner, *_ = columns
+        _, _, _, history._fs, history._values, history._errors = columns
+        for index in _places(columns.partners, _NONE):
+            if columns.types[index] == _INVOKE:
+                history._open[columns.processes[index]] = index
+        for index in _places(columns.types, _INFO):
+            if columns.partners[index] != _NONE:
+                history._ended[columns.processes[index]] = index
         return history
 
     def append(self, op: Op) -> None:
@@ -213,12 +222,9 @@ class History:
         return f"<History of {len(self)} events>"
 
     @property
-    def columns(self) -> "tuple[bytearray, array[int], array[int], list[str], list[Any], dict[int, Any]]":
-        """The events' types (by place in ``type_names``), processes and partners (-1: none), fs, values, and errors.
-
-        Not to be changed. A process of -1 is the nemesis.
-        """
-        return self._types, self._processes, self._partner, self._fs, self._values, self._errors
+    def columns(self) -> Columns:
+        """The events' columns but for times and extras; not to be changed."""
+        return Columns(self._types, self._processes, self._partner, self._fs, self._values, self._errors)
 
     def partner(self, index: int) -> Op | None:
         """The completion of an invocation, or the invocation of a completion; ``None`` if there is none.
@@ -237,6 +243,15 @@ class History:
     def nemesis(self) -> Iterator[Op]:
         """The events of faults."""
         return (self[index] for index, process in enumerate(self._processes) if process == _NEMESIS_COLUMN)
+
+
+def _places(column: "bytearray | array[int]", value: int) -> Iterator[int]:
+    """Give where a value stands, faster than by looking at each."""
+    at = -1
+    with suppress(ValueError):
+        while True:
+            at = column.index(value, at + 1)
+            yield at
 
 
 def _refuse(op: Op, because: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """Judge a history by a model: whether every operation seems to happen at once, between call and return."""
 
+import sys
 from array import array
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -13,15 +14,15 @@ from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
 from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
-from dsm_jepsen.checkers.linearizability.meaning import Columns, Meaning, canonical
+from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
 from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
-from dsm_jepsen.history import History
+from dsm_jepsen.history import Columns, History
 
 try:
     from dsm_jepsen import _native
 except ImportError:
-    _native = None
+    _native = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Budget:
     bytes: int = 2 << 30
 
     def __post_init__(self) -> None:
-        if self.seconds <= 0 or self.bytes <= 0:
+        if not (self.seconds > 0 and self.bytes > 0):
             raise ValueError(f"a budget of {self.seconds} s and {self.bytes} bytes; each must be more than 0")
 
 
@@ -87,8 +88,8 @@ def check_columns(
         answers = _with_kernel(model, columns, limit)
     else:
         end = monotonic() + limit.seconds
-        answers = twin.Table(Meaning(model)).check(*columns, lambda: monotonic() > end)
-    return [_part(*answer) for answer in answers]
+        answers = twin.Table(Meaning(model)).check(columns, lambda: monotonic() > end)
+    return [_part(answer) for answer in answers]
 
 
 _idle: OrderedDict[tuple[Model, bytes], Any] = OrderedDict()
@@ -118,7 +119,7 @@ def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Ans
             meaning.verbs,
             meaning.keyed,
         )
-    answers: list[twin.Answer] = table.check(*columns, limit.seconds, limit.bytes)
+    answers: list[twin.Answer] = table.check(*columns, limit.seconds, min(limit.bytes, sys.maxsize))
     if len(columns[0]) <= _KEPT_OPERATIONS:
         _idle[name] = table
         while len(_idle) > _KEPT:
@@ -129,9 +130,8 @@ def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Ans
 _VERDICTS = (True, False, None)
 
 
-def _part(
-    key: Hashable, kind: int, event: int, states: list[Any], order: bytes, widest: int, operations: int
-) -> Part:
+def _part(answer: twin.Answer) -> Part:
+    key, kind, event, states, order, widest, operations = answer
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
 
 

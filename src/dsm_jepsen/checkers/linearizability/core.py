@@ -26,11 +26,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.meaning import Columns, Kind, Meaning, canonical
-from dsm_jepsen.checkers.linearizability.sweep import NEVER, REJECTED, Bounds, End, Outcome, Sweep
+from dsm_jepsen.checkers.linearizability.meaning import Kind, Meaning, canonical
+from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, Bounds, End, Outcome
+from dsm_jepsen.checkers.linearizability.sweep import Sweep
 from dsm_jepsen.checkers.linearizability.table import Table
 from dsm_jepsen.checkers.models import Fact, Model
-from dsm_jepsen.history import History
+from dsm_jepsen.history import Columns, History
 
 _STATES = 256
 _CELLS = 20_000
@@ -84,17 +85,12 @@ class Case:
         self._asked = meaning.kind is Kind.ANY
         self.table = Table(meaning)
         name = canonical(key)
-        self.problem, self.invocations, self.indexes = next(
-            (problem, invocations, indexes)
-            for other, problem, invocations, indexes in self.table.parts(*self._columns)
-            if canonical(other) == name
-        )
+        part = next(one for one in self.table.parts(history.columns) if canonical(one.key) == name)
+        self.problem, self.invocations, self.indexes = part.problem, part.invocations, part.indexes
         self.facts = self.problem.facts
         if self._asked:  # what is found out about operations has to hold when others are loose, too
             loose, _ = self.weakened(dict.fromkeys(range(len(self.invocations)), False))
-            self.table.parts(*loose)
-            ((_, again, _, _), *_) = self.table.parts(*self._columns)
-            self.facts = again.facts
+            self.table.parts(loose)
         self._calls = [place for place, event in enumerate(self.problem.events) if event >= 0]
 
     def call(self, operation: int) -> int:
@@ -115,7 +111,7 @@ class Case:
         partners = array("q", [-1]) * len(kept)
         for start, end in firm:
             partners[place[start]], partners[place[end]] = place[end], place[start]
-        columns = (
+        columns = Columns(
             bytearray(types[index] for index in kept),
             array("q", [0]) * len(kept),
             partners,
@@ -167,7 +163,7 @@ class Case:
     def useful(self, sub: Sub) -> Sub:
         """Leave out loose operations that nothing firm can come of."""
         columns, kept = self.weakened(sub)
-        parts = self.table.parts(*columns)
+        parts = self.table.parts(columns)
         if not parts:
             return sub
         _, problem, invocations, _ = parts[0]
@@ -224,10 +220,10 @@ class Case:
         return Stuck(~self.problem.events[place], self.table.states(outcome.states))
 
     def _swept(self, columns: Columns) -> Outcome:
-        parts = self.table.parts(*columns)
+        parts = self.table.parts(columns)
         if not parts:
             return Outcome()
-        return Sweep(self.table, parts[0][1], self._over).run(self.table.initial, Bounds(_WIDEST))
+        return Sweep(self.table, parts[0].problem, self._over).run(self.table.initial, Bounds(_WIDEST))
 
 
 class Stuck(NamedTuple):

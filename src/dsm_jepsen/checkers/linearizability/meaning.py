@@ -3,7 +3,7 @@
 A sign says how an operation ended: nobody knows, ``ok``, or a failure that asserts something.
 """
 
-from array import array
+import json
 from collections.abc import Hashable
 from enum import IntEnum
 from typing import Any, Final
@@ -22,10 +22,6 @@ from dsm_jepsen.checkers.models import (
     OneValue,
     Refused,
 )
-
-
-Columns = tuple[bytearray, "array[int]", "array[int]", list[str], list[Any], dict[int, Any]]
-"""Of a history: see its ``columns``."""
 
 
 class Kind(IntEnum):
@@ -111,6 +107,13 @@ def refusal_of(error: Any) -> Refused:
             return Refused(str(other))
 
 
+_careful = json.JSONEncoder(sort_keys=True, default=repr).encode
+
+
 def canonical(value: Any) -> bytes:
-    """Equal for values that are equal as JSON, and only for those."""
-    return msgspec.json.encode(value, order="deterministic", enc_hook=repr)
+    """Equal for values that are equal as JSON, and only for those; infinities are no null, as JSON has it."""
+    try:
+        made = msgspec.json.encode(value, order="deterministic", enc_hook=repr)
+    except UnicodeEncodeError:  # half a character, as JSON's escapes can have it
+        return _careful(value).encode()
+    return _careful(value).encode() if b"null" in made else made

@@ -1,8 +1,8 @@
 """The search: sweeps with ever weaker simplifications, until one of them decides.
 
-A sweep that keeps only the best configurations shows, by reaching the end, that a history is valid. One in which
-whatever never returned may happen any number of times shows, by getting stuck, that it is not. Between the two
-there is seldom a gap; where there is one, the beam grows until nothing is left out.
+A sweep that keeps only the best configurations shows, by reaching the end, that a history is valid. One in
+which whatever never returned may happen any number of times shows, by getting stuck, that it is not. Between
+the two there is seldom a gap; where there is one, the beam grows until nothing is left out.
 
 ``native/search.hpp`` is the same in C++.
 """
@@ -10,7 +10,8 @@ there is seldom a gap; where there is one, the beam grows until nothing is left 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dsm_jepsen.checkers.linearizability.sweep import NEVER, Bounds, End, Machine, Problem, Step, Sweep, Window
+from dsm_jepsen.checkers.linearizability.problem import NEVER, Bounds, End, Machine, Problem, Step, Window
+from dsm_jepsen.checkers.linearizability.sweep import Sweep
 from dsm_jepsen.checkers.models import Fact
 
 _NARROW = 4
@@ -80,7 +81,9 @@ class Search:
         if outcome.end is End.STOPPED or (self._until != NEVER and window.beam > _WIDE):
             if self._until == NEVER:
                 return self._decided(None)
-            found.event = self._until - 1  # shown by plenty, though an earlier return may be impossible already
+            found.event = (
+                self._until - 1
+            )  # shown by plenty, though an earlier return may be impossible already
             return self._decided(False)
         if self._losses and self._until == NEVER:
             return self._counted(window, at)
@@ -103,7 +106,7 @@ class Search:
         return self._until == self.found.event + 1 and self._decided(False)
 
     def _widened(self, at: int) -> Window:
-        """Have more kept before an event where it got stuck: at first not long before, then ever more and longer."""
+        """Have more kept before an event where it got stuck: at first not long before, then ever longer."""
         here = [window for window in self._windows if window.first <= at < window.end]
         if not here and len(self._windows) == _WINDOWS:
             self._windows.clear()
@@ -119,7 +122,7 @@ class Search:
         self._windows = sorted([other for other in others if not first <= other.first < end] + [wider])
         return wider
 
-    def _decided(self, valid: bool | None) -> bool:  # noqa: FBT001
+    def _decided(self, valid: bool | None) -> bool:
         self.found.valid = valid
         return True
 
@@ -137,7 +140,7 @@ class _Place:
 
 
 def ordered(steps: Sequence[Step], problem: Problem, machine: Machine, initial: int) -> list[int]:
-    """Find a place for what may stand anywhere: the last where it changes nothing, or is overwritten at once."""
+    """Find a place for what may stand anywhere: where it changes nothing, or is overwritten at once."""
     symbols, facts = problem.symbols, problem.facts
     places: list[_Place] = []
     state = initial

@@ -12,120 +12,43 @@ without the rule.
 * **Observers** (operations that change no state) are done wherever they are possible, at once. Whatever can
   follow can follow just the same: to leave one for later can only forbid more.
 * **Useless losses**: an observer that never returned is dropped. It may be left out of any explanation.
-* **Maybe**: an open operation that changes nothing *in this state* may come here; it may also come later, where
-  it does change something. Instead of two configurations there is one, in which it is *maybe* done. The
-  same holds for every open operation that is possible anywhere when another one *resets* the state (ends in the
-  same state wherever it begins): the first may have come just before the second. Several may do so at once,
-  since all of them are possible in any state.
+* **Maybe**: an open operation that changes nothing *in this state* may come here; it may also come later,
+  where it does change something. Instead of two configurations there is one, in which it is *maybe* done.
+  The same holds for every open operation that is possible anywhere when another one *resets* the state (ends
+  in the same state wherever it begins): the first may have come just before the second. Several may do so at
+  once, since all of them are possible in any state.
 * **Twins**: of open operations with the same symbol only the first to return is tried. In an explanation that
   uses a later one and not the first, they can change places. With *maybe*: a firm one may not stand back for
   one that is maybe done, since that one may be in use for nothing already.
-* **Losses count**: of what never returned, equal operations are a number, not a set. They never have to be used,
-  so one that does nothing here is not tried, nor is one whose like is open and will return: that one can take
-  its place, and leave it for later.
-* **Dominance**: of two configurations in the same state, one is left out if the other has done all its observers,
-  has used no more of any kind of loss, and of the rest has each either equally or maybe done. Whatever can follow
-  the one left out can follow the other.
+* **Losses count**: of what never returned, equal operations are a number, not a set. They never have to be
+  used, so one that does nothing here is not tried, nor is one whose like is open and will return: that one
+  can take its place, and leave it for later.
+* **Dominance**: of two configurations in the same state, one is left out if the other has done all its
+  observers, has used no more of any kind of loss, and of the rest has each either equally or maybe done.
+  Whatever can follow the one left out can follow the other.
 
 ``native/sweep.hpp`` is the same search in C++.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
+from dsm_jepsen.checkers.linearizability.problem import (
+    NEVER,
+    REJECTED,
+    Bounds,
+    End,
+    Machine,
+    Outcome,
+    Problem,
+    Step,
+)
 from dsm_jepsen.checkers.models import Fact
 
-REJECTED: Final = -1
-NEVER: Final = 2**31 - 1
 _CROWD: Final = 1024
 """States at one return that show that there is no end to them if there is plenty of something to add."""
-
-
-class Problem(NamedTuple):
-    """A history as the search sees it; operations are numbered by their calls.
-
-    Attributes:
-        events: an operation's call, ``~operation`` for its return, in order.
-        symbols: by operation; equal for those that no machine can tell apart.
-        returns: by operation: the place of its return in ``events``, or ``NEVER``.
-        facts: by symbol.
-    """
-
-    events: Sequence[int]
-    symbols: Sequence[int]
-    returns: Sequence[int]
-    facts: Sequence[int]
-
-
-class Machine(Protocol):
-    """A sequential machine of numbered states."""
-
-    def step(self, state: int, symbol: int) -> int:
-        """Give the state after, or ``REJECTED``."""
-        ...
-
-
-class Step(NamedTuple):
-    """An operation that took effect; ``anywhere``: before this place, where it changes nothing that follows."""
-
-    operation: int
-    anywhere: bool
-
-
-class Window(NamedTuple):
-    """Events between which more configurations are kept."""
-
-    first: int
-    end: int
-    beam: int
-
-
-class Bounds(NamedTuple):
-    """How one run is held in bounds.
-
-    Attributes:
-        beam: configurations kept in a layer.
-        windows: where it is more, in order.
-        plenty: events before this one at which whatever never returned may take effect any number of times after
-            its call. From here on it is counted, as if none of it had been used yet.
-        until: events looked at.
-    """
-
-    beam: int
-    windows: Sequence[Window] = ()
-    plenty: int = 0
-    until: int = NEVER
-
-
-class End(Enum):
-    """How a run ended: all explained, stuck at a return that nothing survives, or out of budget."""
-
-    EXPLAINED = "explained"
-    STUCK = "stuck"
-    STOPPED = "stopped"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run found.
-
-    Attributes:
-        end: how it ended.
-        event: the return that nothing survived, or where it was stopped.
-        pruned: configurations were left out, so being stuck is no proof.
-        states: stuck: all that the operation that returned could have met.
-        widest: the most configurations in a layer.
-    """
-
-    end: End = End.EXPLAINED
-    event: int = 0
-    pruned: bool = False
-    states: list[int] = field(default_factory=list)
-    widest: int = 0
-
 
 _Trail = tuple["_Trail", Step] | None
 """What took effect, last first."""
@@ -238,23 +161,9 @@ class Sweep:
                     self._add(self._next, replace(one, done=one.done ^ bit))
                 else:
                     self._arrive(one, bit)
-        # First all that can do with what they are, then, while there is room, those that need something else before.
-        tried = 0
-        for at, one in enumerate(self._todo):  # grows meanwhile
-            for other in self._todo[tried:]:
-                if other in self._seen[other.state]:
-                    self._finish(other, bit)
-            tried = len(self._todo)
-            if one not in self._seen[one.state]:
-                continue  # dominated by one that came later
-            self._work += 1
-            if self._work % 1024 == 0 and self._stop():
-                self._outcome.end = End.STOPPED
-                return False
-            if self._is_enough(at):
-                self._outcome.pruned = True
-                break
-            self._branch(one, bit)
+        if not self._extended(bit):
+            self._outcome.end = End.STOPPED
+            return False
         if not self._next:
             self._outcome.end = End.STUCK
             self._outcome.states = list(self._seen)
@@ -266,6 +175,26 @@ class Sweep:
             self._order.remove(bit)
         self._layer = self._sifted()
         self._outcome.widest = max(self._outcome.widest, _size(self._layer))
+        return True
+
+    def _extended(self, bit: int) -> bool:
+        """Have what returns take effect in every configuration; false if there was no time for it."""
+        # First in all as they are, then, while there is room, in those that need something else before.
+        tried = 0
+        for at, one in enumerate(self._todo):  # grows meanwhile
+            for other in self._todo[tried:]:
+                if other in self._seen[other.state]:
+                    self._finish(other, bit)
+            tried = len(self._todo)
+            if one not in self._seen[one.state]:
+                continue  # dominated by one that came later
+            self._work += 1
+            if self._work % 1024 == 0 and self._stop():
+                return False
+            if self._is_enough(at):
+                self._outcome.pruned = True
+                break
+            self._branch(one, bit)
         return True
 
     def _is_enough(self, tried: int) -> bool:
@@ -315,8 +244,8 @@ class Sweep:
         if after in (REJECTED, one.state):
             return
         trail = self._then(one.trail, operation)
-        entered = self._enter(after, symbol, one.done | bit, one.maybe & ~bit, one.used, trail)
-        self._add(self._next, replace(entered, done=one.done))
+        entered = _Configuration(after, one.done | bit, one.maybe & ~bit, one.used, trail)
+        self._add(self._next, replace(self._entered(entered, symbol), done=one.done))
 
     def _branch(self, one: _Configuration, bit: int) -> None:
         """Let anything else that is open take effect in it."""
@@ -336,8 +265,9 @@ class Sweep:
             after = self._step(state, symbol)
             if after in (REJECTED, state):
                 continue
-            entered = self._enter(after, symbol, done | other, maybe & ~other, used, self._then(trail, self._slots[other]))
-            self._arrive(entered, bit)
+            then = self._then(trail, self._slots[other])
+            entered = _Configuration(after, done | other, maybe & ~other, used, then)
+            self._arrive(self._entered(entered, symbol), bit)
         for kind in self._offered:
             symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
             if symbol in tried or (count == len(calls) and not self._plenty):
@@ -345,18 +275,17 @@ class Sweep:
             after = self._step(state, symbol)
             if after in (REJECTED, state):
                 continue
-            if self._plenty:
-                self._arrive(self._enter(after, symbol, done, maybe, used, None), bit)
-            else:
-                more = (*used[:kind], count + 1, *used[kind + 1 :])
-                self._arrive(self._enter(after, symbol, done, maybe, more, self._then(trail, calls[count])), bit)
+            entered = _Configuration(after, done, maybe, used, None)
+            if not self._plenty:
+                entered.used = (*used[:kind], count + 1, *used[kind + 1 :])
+                entered.trail = self._then(trail, calls[count])
+            self._arrive(self._entered(entered, symbol), bit)
 
-    def _enter(
-        self, state: int, symbol: int, done: int, maybe: int, used: tuple[int, ...], trail: _Trail
-    ) -> _Configuration:
+    def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
+        """What was open and possible anywhere may have come just before what made all states equal."""
         if self._problem.facts[symbol] & Fact.RESETS:
-            maybe |= self._total & ~done
-        return _Configuration(state, done, maybe, used, trail)
+            one.maybe |= self._total & ~one.done
+        return one
 
     def _then(self, trail: _Trail, operation: int, *, anywhere: bool = False) -> _Trail:
         return (trail, Step(operation, anywhere)) if self._told else None
@@ -398,9 +327,10 @@ class Sweep:
         return layer
 
     def _costs(self) -> list[list[float]]:
-        """By kind and number used: the last of a kind is dearer than one of many, what is still possible counts."""
+        """By kind and number used: the last of a kind is dearer than one of many."""
         return [
-            list(accumulate((1 / (len(calls) - used) for used in range(len(calls))), initial=0.0)) for calls in self._calls
+            list(accumulate((1 / (len(calls) - used) for used in range(len(calls))), initial=0.0))
+            for calls in self._calls
         ]
 
     def _cost(self, one: _Configuration, costs: Sequence[Sequence[float]]) -> float:

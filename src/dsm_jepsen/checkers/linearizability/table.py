@@ -1,24 +1,43 @@
 """What is known of a model: its symbols and states as numbers, kept from one history to the next.
 
-The native kernel has a class of the same name and shape; this one serves where there is none, and is its oracle.
+The native kernel has a class of the same name and shape; this one serves where there is none, and is its
+oracle.
 """
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
+from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, Problem
 from dsm_jepsen.checkers.linearizability.search import Found, decide
-from dsm_jepsen.checkers.linearizability.sweep import NEVER, REJECTED, Problem
 from dsm_jepsen.checkers.models import KEEP, Fact
+from dsm_jepsen.history import Columns
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
 _CLOSURE: Final = 4096
 """States times symbols that are tried to find out what holds everywhere."""
 
 Answer = tuple[Hashable, int, int, list[Any], bytes, int, int]
-"""Of a part: its key; 0 valid, 1 invalid, 2 unknown; index of the event that cannot be explained, or -1; states that
-it could have met; invocations' indexes in order, 32 bits each; widest layer; number of operations."""
+"""Of a part: its key; 0 valid, 1 invalid, 2 unknown; index of the event that cannot be explained, or -1;
+states that it could have met; invocations' indexes in order, 32 bits each; widest layer; number of
+operations."""
+
+
+class Part(NamedTuple):
+    """What has to do with one key, and where it came from.
+
+    Attributes:
+        key: what its operations have in common.
+        problem: its events as the search sees them.
+        invocations: by operation: index of its invocation in the history.
+        indexes: by event of the problem: index in the history.
+    """
+
+    key: Hashable
+    problem: Problem
+    invocations: list[int]
+    indexes: list[int]
 
 
 class Table:
@@ -36,7 +55,7 @@ class Table:
         self._symbols: dict[Hashable, int] = {}
         self._told: list[tuple[str, Any, Sign, Any]] = []
         self._facts: list[int] = []
-        self._known: dict[tuple[str, bytes], tuple[Hashable, int]] = {}
+        self._known: dict[tuple[str, bytes], tuple[bytes, int]] = {}
         self._keys: dict[bytes, Hashable] = {}
         self._found = 0
         self._finding = False
@@ -55,82 +74,58 @@ class Table:
         """Give states by their numbers."""
         return [self._states[number] for number in numbers]
 
-    def check(
-        self,
-        types: Sequence[int],
-        processes: Sequence[int],
-        partners: Sequence[int],
-        fs: Sequence[str],
-        values: Sequence[Any],
-        errors: Mapping[int, Any],
-        stop: Callable[[], bool],
-    ) -> list[Answer]:
+    def check(self, columns: Columns, stop: Callable[[], bool]) -> list[Answer]:
         """Judge a history's columns, part by part, until one is invalid."""
         answers = []
-        for key, problem, invocations, indexes in self.parts(types, processes, partners, fs, values, errors):
-            found = decide(self, problem, self.initial, stop)
-            answers.append(self._answer(key, found, invocations, indexes))
+        for part in self.parts(columns):
+            found = decide(self, part.problem, self.initial, stop)
+            answers.append(self._answer(part, found))
             if found.valid is False:
                 break
         return answers
 
-    def _answer(self, key: Hashable, found: Found, invocations: list[int], indexes: list[int]) -> Answer:
+    def _answer(self, part: Part, found: Found) -> Answer:
         kind = {True: 0, False: 1, None: 2}[found.valid]
-        event = indexes[found.event] if found.event < len(indexes) else -1
+        event = part.indexes[found.event] if found.event < len(part.indexes) else -1
+        order = array("i", [part.invocations[operation] for operation in found.order])
         states = self.states(found.states)
-        order = array("i", [invocations[operation] for operation in found.order])
-        return key, kind, event, states, order.tobytes(), found.widest, len(invocations)
+        return part.key, kind, event, states, order.tobytes(), found.widest, len(part.invocations)
 
-    def parts(
-        self,
-        types: Sequence[int],
-        processes: Sequence[int],
-        partners: Sequence[int],
-        fs: Sequence[str],
-        values: Sequence[Any],
-        errors: Mapping[int, Any],
-    ) -> list[tuple[Hashable, Problem, list[int], list[int]]]:
-        """Give by part its key, the problem, its operations' invocations, and its events, by their indexes."""
-        parts: dict[Hashable, tuple[list[int], list[int], list[int], list[int], list[int]]] = {}
-        operation: dict[int, tuple[Hashable, int]] = {}
-        for at, code in enumerate(types):
-            if processes[at] < 0:
+    def parts(self, columns: Columns) -> list[Part]:
+        """Split a history into parts that have nothing to do with each other."""
+        parts: dict[bytes, Part] = {}
+        operation: dict[int, tuple[Part, int]] = {}
+        for at, code in enumerate(columns.types):
+            if columns.processes[at] < 0:
                 continue
-            if code != _INVOKE:
-                key, number = operation.get(partners[at], (None, -1))
-                if number >= 0:
-                    events, _, returns, _, indexes = parts[key]
-                    if returns[number] != NEVER:
-                        returns[number] = len(events)
-                        events.append(~number)
-                        indexes.append(at)
-                continue
-            partner = partners[at]
-            ending = _INFO if partner < 0 else types[partner]
-            sign, result = Sign.UNKNOWN, None
-            if ending == _OK:
-                sign, result = Sign.OK, values[partner]
-            elif ending == _FAIL:
-                sign, result = Sign.REFUSED, self._meaning.refusal(errors.get(partner))
-                if result is None:
-                    continue
-            if not self._meaning.model.judges(fs[at]):
-                continue
-            key, symbol = self._symbol(fs[at], values[at], sign, result)
-            events, symbols, returns, invocations, indexes = parts.setdefault(key, ([], [], [], [], []))
-            operation[at] = key, len(symbols)
-            events.append(len(symbols))
-            symbols.append(symbol)
-            returns.append(NEVER if ending == _INFO else 0)
-            invocations.append(at)
-            indexes.append(at)
+            if code == _INVOKE:
+                if (known := self._known_of(columns, at)) is not None:
+                    key, symbol, returns = known
+                    if key not in parts:
+                        parts[key] = Part(self._keys[key], Problem([], [], [], self._facts), [], [])
+                    operation[at] = parts[key], _call(parts[key], at, symbol, returns=returns)
+            elif (found := operation.get(columns.partners[at])) is not None:
+                _return(*found, at)
         if self._finding and self._found < len(self._told):
             self._found = len(self._told)
-            self._facts = self._find_out()
-        return [
-            (self._keys[key], Problem(events, symbols, returns, self._facts), invocations, indexes)
-            for key, (events, symbols, returns, invocations, indexes) in parts.items()
-        ]
+            self._facts[:] = self._find_out()
+        return list(parts.values())
+
+    def _known_of(self, columns: Columns, at: int) -> tuple[bytes, int, bool] | None:
+        """Give an operation's part, symbol, and whether it returns; ``None`` if there is nothing to judge."""
+        partner = columns.partners[at]
+        ending = _INFO if partner < 0 else columns.types[partner]
+        sign, result = Sign.UNKNOWN, None
+        if ending == _OK:
+            sign, result = Sign.OK, columns.values[partner]
+        elif ending == _FAIL:
+            sign, result = Sign.REFUSED, self._meaning.refusal(columns.errors.get(partner))
+            if result is None:
+                return None
+        f = columns.fs[at]
+        if not self._meaning.model.judges(f):
+            return None
+        return *self._symbol(f, columns.values[at], sign, result), ending != _INFO
 
     def _symbol(self, f: str, argument: Any, sign: Sign, result: Any) -> tuple[bytes, int]:
         """Give the part's canonical key, and the number of what the operation does."""
@@ -151,9 +146,9 @@ class Table:
 
     def _fact(self, does: Sequence[Any]) -> int:
         if self._meaning.kind is Kind.VALUE:
-            return _of_assignment(*does)
+            return int(_of_assignment(*does))
         if self._meaning.kind is Kind.SEQUENCE:
-            return _OF_EDIT[does[0]]
+            return int(_OF_EDIT[does[0]])
         (facts,) = does
         self._finding |= facts == TO_BE_FOUND
         return max(facts, 0)
@@ -184,6 +179,25 @@ class Table:
         if number == len(self._states):
             self._states.append(state)
         return number
+
+
+def _call(part: Part, at: int, symbol: int, *, returns: bool) -> int:
+    events, symbols, ends, _ = part.problem
+    number = len(symbols)
+    events.append(number)
+    symbols.append(symbol)
+    ends.append(0 if returns else NEVER)
+    part.invocations.append(at)
+    part.indexes.append(at)
+    return number
+
+
+def _return(part: Part, number: int, at: int) -> None:
+    events, _, ends, _ = part.problem
+    if ends[number] != NEVER:
+        ends[number] = len(events)
+        events.append(~number)
+        part.indexes.append(at)
 
 
 def _of_assignment(test: int, _value: Any, then: Any, possible: int) -> int:

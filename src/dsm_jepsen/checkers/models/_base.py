@@ -124,7 +124,7 @@ class Fact(IntFlag):
 
 @runtime_checkable
 class Declares(Protocol):
-    """A model that says what holds of its operations everywhere, so that it need not be found out by trying."""
+    """A model that says what holds of its operations everywhere: it need not be found out by trying."""
 
     def facts(self, f: str, argument: Any, result: Any) -> Fact:
         """Say what holds of an operation with this argument and result; nothing is always safe."""
@@ -153,7 +153,7 @@ class Assignment(NamedTuple):
 
 @runtime_checkable
 class OneValue(Protocol):
-    """A model whose state is one JSON value, and whose operations are assignments: searched without asking it."""
+    """A model whose state is one JSON value, and whose operations are assignments: it need not be asked."""
 
     def assignment(self, f: str, argument: Any, result: Any) -> Assignment:
         """Say the same as ``step``, for all states at once."""
@@ -161,7 +161,7 @@ class OneValue(Protocol):
 
 
 class Verb(IntEnum):
-    """What an operation plainly does, for models that say so by ``verbs``, a mapping from names of operations.
+    """What an operation plainly does, for models that say so by ``verbs``, by names of operations.
 
     It has to be just what ``assignment`` or ``edit`` say of it where these say it of every model like theirs:
     that the result is the state, that the argument replaces it, that ``[expected, new]`` swaps, or that
@@ -178,7 +178,8 @@ class Edit(NamedTuple):
     """What an operation does to a state that is a string or a tuple of JSON values.
 
     Attributes:
-        kind: it ``appends`` or ``replaces`` by the operand, ``reads`` just the operand, or ``looks``, whatever it finds.
+        kind: it ``appends`` or ``replaces`` by the operand, ``reads`` just the operand, or ``looks``,
+            whatever it finds.
         operand: a string, or a sequence of JSON values.
     """
 
@@ -188,7 +189,7 @@ class Edit(NamedTuple):
 
 @runtime_checkable
 class OneSequence(Protocol):
-    """A model whose state is one string or tuple, and whose operations are edits: searched without asking it."""
+    """A model whose state is one string or tuple, and whose operations are edits: it need not be asked."""
 
     def edit(self, f: str, argument: Any, result: Any) -> Edit:
         """Say the same as ``step``, for all states at once."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple, cast
 
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 
 
 class Role(IntEnum):

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import Contradiction, Intervals, Role
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 NOBODY: Final = -1
 """Got it."""

@@ -13,6 +13,7 @@ left out.
 
 from heapq import heappop, heappush
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -20,7 +21,6 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Intervals,
     Role,
 )
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 
 def applies(known: Intervals) -> bool:

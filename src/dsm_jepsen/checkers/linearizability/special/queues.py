@@ -19,6 +19,7 @@ nothing.
 from heapq import heappop, heappush
 from itertools import groupby
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -26,7 +27,6 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Intervals,
 )
 from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, passages
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 
 def judge(known: Intervals) -> Finding:

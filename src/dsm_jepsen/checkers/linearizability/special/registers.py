@@ -15,6 +15,7 @@ from collections.abc import Hashable
 from itertools import pairwise
 from typing import Final
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -22,7 +23,6 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Intervals,
     Role,
 )
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 _AT_FIRST: Final = -1
 """Stands for a write of the initial value, long ago."""

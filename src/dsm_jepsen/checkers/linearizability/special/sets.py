@@ -14,6 +14,7 @@ never returned.
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -22,7 +23,6 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Role,
     last_return,
 )
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 _Elements = frozenset[Hashable]
 

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
+from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -30,7 +31,6 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Intervals,
 )
 from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, passages
-from dsm_jepsen.checkers.linearizability.sweep import NEVER
 
 _NO: Final = -1
 

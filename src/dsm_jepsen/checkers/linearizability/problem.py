@@ -1,0 +1,92 @@
+"""What a search is given, and what it finds: operations, symbols and states are numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, NamedTuple, Protocol
+
+REJECTED: Final = -1
+NEVER: Final = 2**31 - 1
+
+
+class Problem(NamedTuple):
+    """A history as the search sees it; operations are numbered by their calls.
+
+    Attributes:
+        events: an operation's call, ``~operation`` for its return, in order.
+        symbols: by operation; equal for those that no machine can tell apart.
+        returns: by operation: the place of its return in ``events``, or ``NEVER``.
+        facts: by symbol.
+    """
+
+    events: list[int]
+    symbols: list[int]
+    returns: list[int]
+    facts: list[int]
+
+
+class Machine(Protocol):
+    """A sequential machine of numbered states."""
+
+    def step(self, state: int, symbol: int) -> int:
+        """Give the state after, or ``REJECTED``."""
+        ...
+
+
+class Step(NamedTuple):
+    """An operation that took effect; ``anywhere``: before this place, where nothing that follows changes."""
+
+    operation: int
+    anywhere: bool
+
+
+class Window(NamedTuple):
+    """Events between which more configurations are kept."""
+
+    first: int
+    end: int
+    beam: int
+
+
+class Bounds(NamedTuple):
+    """How one run is held in bounds.
+
+    Attributes:
+        beam: configurations kept in a layer.
+        windows: where it is more, in order.
+        plenty: events before this one at which whatever never returned may take effect any number of times
+            after its call. From here on it is counted, as if none of it had been used yet.
+        until: events looked at.
+    """
+
+    beam: int
+    windows: Sequence[Window] = ()
+    plenty: int = 0
+    until: int = NEVER
+
+
+class End(Enum):
+    """How a run ended: all explained, stuck at a return that nothing survives, or out of budget."""
+
+    EXPLAINED = "explained"
+    STUCK = "stuck"
+    STOPPED = "stopped"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        end: how it ended.
+        event: the return that nothing survived, or where it was stopped.
+        pruned: configurations were left out, so being stuck is no proof.
+        states: stuck: all that the operation that returned could have met.
+        widest: the most configurations in a layer.
+    """
+
+    end: End = End.EXPLAINED
+    event: int = 0
+    pruned: bool = False
+    states: list[int] = field(default_factory=list)
+    widest: int = 0
