@@ -1,10 +1,11 @@
-// Jepsen's histories as they are nearly always written, read into columns without an object for each event.
+// Histories as they are nearly always written, read into columns without an object for each event.
 //
-// Only op maps with simple keys, one by one or in vectors, of histories that a run could have produced. Whatever is
-// out of the ordinary, and whatever is wrong, ends with Unusual: then the reader in Python reads the text, and says
-// what is wrong with it.
+// EDN: op maps with simple keys, one by one or in vectors. JSON lines. Jepsen's log: lines with tabs. Only histories that
+// a run could have produced. Whatever is out of the ordinary, and whatever is wrong, ends with Unusual: then the reader
+// in Python reads the text, and says what is wrong with it.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -18,10 +19,13 @@ namespace python {
 
 struct Unusual {};
 
-class EdnReader {
+enum class Form { EDN, JSON, LOG };
+
+class Reader {
  public:
-  // translate(text) -> the JSON value of an EDN value
-  EdnReader(std::string_view text, PyObject* translate) : at_(text.data()), end_(at_ + text.size()), translate_(borrowed(translate)) {}
+  // translate(text) -> the JSON value that a value's text stands for
+  Reader(std::string_view text, Form form, PyObject* translate)
+      : at_(text.data()), end_(at_ + text.size()), json_(form == Form::JSON), log_(form == Form::LOG), translate_(borrowed(translate)) {}
 
   // types, times, processes, partners as bytes; fs and values as lists; errors and extras by index
   Ref read() {
@@ -29,32 +33,15 @@ class EdnReader {
     values_ = owned(PyList_New(0));
     errors_ = owned(PyDict_New());
     extras_ = owned(PyDict_New());
-    std::string open;
-    for (;;) {
-      skip();
-      if (at_ == end_) break;
-      char c = *at_++;
-      if (c == '{')
-        event();
-      else if (c == '[' || c == '(')
-        open.push_back(c == '[' ? ']' : ')');
-      else if (!open.empty() && c == open.back())
-        open.pop_back();
-      else
-        throw Unusual{};
-    }
-    if (!open.empty()) throw Unusual{};
-    auto column = [](const auto& of) {
-      return owned(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(of.data()), static_cast<Py_ssize_t>(of.size() * sizeof of[0])));
-    };
-    return owned(Py_BuildValue("(NNNNOOOO)", taken(column(types_)), taken(column(times_)), taken(column(processes_)),
-                               taken(column(partners_)), fs_.it, values_.it, errors_.it, extras_.it));
+    log_ ? lines() : events();
+    auto types = column(types_), times = column(times_), processes = column(processes_), partners = column(partners_);
+    return owned(Py_BuildValue("(OOOOOOOO)", types.it, times.it, processes.it, partners.it, fs_.it, values_.it, errors_.it, extras_.it));
   }
 
  private:
-  enum Key { PROCESS, TYPE, F, VALUE, TIME, INDEX, ERROR, KEYS };
-  static constexpr std::string_view NAMES[KEYS] = {"process", "type", "f", "value", "time", "index", "error"};
-  static constexpr std::string_view TYPES[4] = {":invoke", ":ok", ":fail", ":info"};
+  enum Field { PROCESS, TYPE, F, VALUE, TIME, INDEX, ERROR, KEY, FIELDS };
+  static constexpr std::string_view NAMES[FIELDS] = {"process", "type", "f", "value", "time", "index", "error", "key"};
+  static constexpr std::string_view TYPES[4] = {"invoke", "ok", "fail", "info"};
   static constexpr std::int64_t NEMESIS = -1;
 
   struct Process {  // a client's
@@ -62,14 +49,76 @@ class EdnReader {
     bool ended = false;      // by an info
   };
 
-  static PyObject* taken(Ref ref) { return std::exchange(ref.it, nullptr); }
+  template <class T>
+  static Ref column(std::vector<T>& of) {
+    auto made = owned(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(of.data()), static_cast<Py_ssize_t>(of.size() * sizeof(T))));
+    std::vector<T>().swap(of);
+    return made;
+  }
 
-  static bool blank(char c) { return c == ' ' || c == ',' || (c >= '\t' && c <= '\r'); }
-  static bool closes(char c) { return blank(c) || std::strchr(";()[]{}\"\\^`~@", c); }
+  bool blank(char c) const { return c == ' ' || (c == ',' && !json_) || (c >= '\t' && c <= '\r'); }
+  bool closes(char c) const { return blank(c) || std::strchr(",;()[]{}\"\\^`~@", c); }
+
+  void events() {
+    std::string open;
+    for (;;) {
+      skip();
+      if (at_ == end_) break;
+      char c = *at_++;
+      if (c == '{')
+        event();
+      else if (!json_ && (c == '[' || c == '('))
+        open.push_back(c == '[' ? ']' : ')');
+      else if (!open.empty() && c == open.back())
+        open.pop_back();
+      else
+        throw Unusual{};
+    }
+    if (!open.empty()) throw Unusual{};
+  }
+
+  // Events stand behind whatever a log begins its lines with; lines without one are passed over.
+  void lines() {
+    while (at_ < end_) {
+      auto* found = static_cast<const char*>(std::memchr(at_, '\n', end_ - at_));
+      std::string_view line(at_, (found ? found : end_) - at_);
+      at_ = found ? found + 1 : end_;
+      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+      for (auto tab = line.find("\t:"); tab != line.npos; tab = line.find("\t:", tab + 1)) {
+        auto start = line.find_last_of(" \t", tab - 1);
+        start = tab == 0 || start == line.npos ? 0 : start + 1;
+        auto process = line.substr(start, tab - start);
+        if (process != ":nemesis" && (process.empty() || process.find_first_not_of("0123456789") != process.npos)) continue;
+        columns(process, line.substr(tab + 1));
+        break;
+      }
+    }
+  }
+
+  void columns(std::string_view process, std::string_view rest) {
+    std::string_view of[FIELDS];
+    of[PROCESS] = process;
+    for (auto field : {TYPE, F, VALUE, ERROR}) {
+      auto stop = std::min(rest.find('\t'), rest.size());
+      of[field] = rest.substr(0, stop);
+      rest.remove_prefix(std::min(stop + 1, rest.size()));
+      if (field == F && rest.data() == of[F].data() + of[F].size()) throw Unusual{};  // no value
+    }
+    if (!rest.empty() || of[VALUE].find_first_not_of(' ') == of[VALUE].npos) throw Unusual{};
+    if (of[ERROR].empty()) of[ERROR] = {};
+    // What clients of Jepsen's first years meant; see text.py.
+    if (of[TYPE] != ":invoke" && of[VALUE] == ":timed-out") {
+      of[TYPE] = of[TYPE] == ":fail" && of[F] == ":read" ? ":fail" : ":info";
+      of[VALUE] = {};
+      of[ERROR] = "\"timed-out\"";
+    }
+    if (of[TYPE] == ":fail" && of[F] == ":cas" && !of[ERROR].data()) of[ERROR] = "\"unequal\"";
+    add(of, {});
+  }
 
   void skip() {
     for (; at_ < end_; at_++) {
-      if (*at_ == ';')
+      if (*at_ == ';' && !json_)
         while (at_ + 1 < end_ && *at_ != '\n') at_++;
       else if (!blank(*at_))
         return;
@@ -92,8 +141,10 @@ class EdnReader {
       if (at_ == end_) throw Unusual{};
       if (depth == 0) from = at_;
       if (*at_ == '"') {
-        for (at_++; at_ < end_ && *at_ != '"'; at_++)
+        for (at_++; at_ < end_ && *at_ != '"'; at_++) {
           if (*at_ == '\\') at_++;
+          else if (*at_ == '\n' && json_) throw Unusual{};
+        }
         if (at_ >= end_) throw Unusual{};
         at_++;
       } else if (*at_ == '[' || *at_ == '(' || *at_ == '{') {
@@ -102,26 +153,26 @@ class EdnReader {
       } else if (*at_ == ']' || *at_ == ')' || *at_ == '}') {
         if (depth-- == 0) throw Unusual{};
         at_++;
-      } else
+      } else if (depth && *at_ == ',')
+        at_++;
+      else
         atom();
     } while (depth);
     return {from, static_cast<std::size_t>(at_ - from)};
   }
 
   void event() {
-    std::string_view of[KEYS];
+    std::string_view of[FIELDS];
     std::vector<std::pair<std::string_view, std::string_view>> others;
-    for (;;) {
+    for (bool first = true;; first = false) {
       skip();
       if (at_ == end_) throw Unusual{};
       if (*at_ == '}') break;
-      auto key = atom();
-      if (key[0] != ':') throw Unusual{};
-      key.remove_prefix(1);
+      auto key = name(first);
       int place = 0;
-      while (place < KEYS && NAMES[place] != key) place++;
+      while (place < FIELDS && NAMES[place] != key) place++;
       auto text = value();
-      if (place == KEYS) {
+      if (place == FIELDS) {
         for (auto& other : others)
           if (other.first == key) throw Unusual{};
         others.emplace_back(key, text);
@@ -134,17 +185,36 @@ class EdnReader {
     add(of, others);
   }
 
-  void add(const std::string_view (&of)[KEYS], const std::vector<std::pair<std::string_view, std::string_view>>& others) {
+  // The name of a field, up to its value.
+  std::string_view name(bool first) {
+    if (!json_) {
+      auto key = atom();
+      if (key[0] != ':') throw Unusual{};
+      return key.substr(1);
+    }
+    if (!first) {
+      if (*at_++ != ',') throw Unusual{};
+      skip();
+    }
+    if (at_ == end_ || *at_ != '"') throw Unusual{};
+    auto key = value();
+    skip();
+    if (at_ == end_ || *at_++ != ':' || key.find('\\') != key.npos) throw Unusual{};
+    return key.substr(1, key.size() - 2);
+  }
+
+  void add(const std::string_view (&of)[FIELDS], const std::vector<std::pair<std::string_view, std::string_view>>& others) {
     auto index = static_cast<std::int32_t>(types_.size());
     if (index == INT32_MAX) throw Unusual{};
     std::int64_t process = NEMESIS, time = times_.empty() ? -1 : times_.back(), told = 0;
-    if (of[PROCESS] != ":nemesis" && !(whole(of[PROCESS], process) && process >= 0)) throw Unusual{};
-    if (of[TIME].data() && of[TIME] != "nil") {
+    if (said(of[PROCESS]) != "nemesis" && !(whole(of[PROCESS], process) && process >= 0)) throw Unusual{};
+    if (of[TIME].data() && of[TIME] != nil()) {
       if (!whole(of[TIME], told)) throw Unusual{};
       time = std::max(time, told);
     }
+    if (json_ && of[INDEX].data() && !whole(of[INDEX], told)) throw Unusual{};
     std::uint8_t type = 0;
-    while (type < 4 && TYPES[type] != of[TYPE]) type++;
+    while (type < 4 && TYPES[type] != said(of[TYPE])) type++;
     auto& f = word(of[F]);
     std::int64_t partner = -1;
     if (process == NEMESIS)
@@ -169,8 +239,8 @@ class EdnReader {
     processes_.push_back(process);
     partners_.push_back(partner);
     append(fs_, f.it);
-    append(values_, of[VALUE].data() ? json(of[VALUE]) : Py_None);
-    if (of[ERROR].data() && of[ERROR] != "nil") put(errors_, index, json(of[ERROR]));
+    append(values_, of[KEY].data() ? pair(of[KEY], of[VALUE]) : json(of[VALUE]));
+    if (of[ERROR].data() && of[ERROR] != nil()) put(errors_, index, json(of[ERROR]));
     if (others.empty()) return;
     auto extra = owned(PyDict_New());
     for (auto& [key, text] : others) {
@@ -194,9 +264,28 @@ class EdnReader {
     return error == std::errc{} && stop == text.data() + text.size();
   }
 
+  std::string_view nil() const { return json_ ? "null" : "nil"; }
+
+  // A keyword, or a string in JSON, without what marks it as one.
+  std::string_view said(std::string_view text) const {
+    if (json_) return text.size() > 1 && text[0] == '"' ? text.substr(1, text.size() - 2) : "";
+    return !text.empty() && text[0] == ':' ? text.substr(1) : "";
+  }
+
+  PyObject* pair(std::string_view key, std::string_view text) {
+    auto& one = values_by_key_[key];
+    auto [found, fresh] = one.try_emplace(text);
+    if (fresh) {
+      found->second = owned(PyList_New(0));
+      append(found->second, json(key));
+      append(found->second, json(text));
+    }
+    return found->second.it;
+  }
+
   // The object of a value's text, the same one for the same text; whole numbers are not kept.
   PyObject* json(std::string_view text) {
-    if (text == "nil") return Py_None;
+    if (!text.data() || text == nil()) return Py_None;
     if (std::int64_t number; whole(text, number)) {
       number_ = owned(PyLong_FromLongLong(number));
       return number_.it;
@@ -238,12 +327,14 @@ class EdnReader {
   static constexpr std::int64_t FEW = 1 << 16;
 
   const char *at_, *end_;
+  bool json_, log_;
   Ref translate_;
   std::vector<std::uint8_t> types_;
   std::vector<std::int64_t> times_, processes_, partners_;
   Ref fs_, values_, errors_, extras_;
   Ref number_;
   std::unordered_map<std::string_view, Ref> texts_, words_;  // keys lie in the text
+  std::unordered_map<std::string_view, std::unordered_map<std::string_view, Ref>> values_by_key_;
   std::vector<Process> few_;
   std::unordered_map<std::int64_t, Process> more_;
 };

@@ -259,21 +259,22 @@ PyObject* check(PyObject* self, PyObject* arguments) {
   });
 }
 
-PyObject* read_edn(PyObject*, PyObject* arguments) {
+PyObject* read_history(PyObject*, PyObject* arguments) {
   return safely([&] {
     const char* text = nullptr;
     Py_ssize_t size = 0;
+    int form = 0;
     PyObject* translate = nullptr;
-    if (!PyArg_ParseTuple(arguments, "y#O", &text, &size, &translate)) throw PythonError{};
+    if (!PyArg_ParseTuple(arguments, "y#iO", &text, &size, &form, &translate)) throw PythonError{};
     try {
-      return EdnReader({text, static_cast<std::size_t>(size)}, translate).read();
+      return Reader({text, static_cast<std::size_t>(size)}, static_cast<Form>(form), translate).read();
     } catch (const Unusual&) {
       return borrowed(Py_None);
     }
   });
 }
 
-PyMethodDef functions[] = {{"read_edn", read_edn, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
+PyMethodDef functions[] = {{"read_history", read_history, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
                            {nullptr, nullptr, 0, nullptr}};
 PyMethodDef methods[] = {{"check", check, METH_VARARGS, "Judge a history's columns, part by part."}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},

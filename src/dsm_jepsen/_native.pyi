@@ -37,8 +37,8 @@ class Table:
         /,
     ) -> list[_Answer]: ...
 
-def read_edn(
-    content: bytes, translate: Callable[[str], Any], /
+def read_history(
+    content: bytes, form: int, translate: Callable[[str], Any], /
 ) -> (
     tuple[bytes, bytes, bytes, bytes, list[str], list[Any], dict[int, Any], dict[int, dict[str, Any]]] | None
 ): ...

@@ -143,7 +143,7 @@ def test_what_is_no_history_is_named_by_file_and_line(
 
 def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
     path.write_bytes(b"\xff")
-    with pytest.raises(HistoryError, match=r"history\.edn: not text in UTF-8"):
+    with pytest.raises(HistoryError, match=r"history\.edn:1: not text in UTF-8"):
         edn.read_history(path)
 
 

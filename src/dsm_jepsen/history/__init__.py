@@ -4,6 +4,7 @@ from dsm_jepsen.history import edn as edn
 from dsm_jepsen.history import jsonl as jsonl
 from dsm_jepsen.history import text as text
 from dsm_jepsen.history.edn import EdnError as EdnError
+from dsm_jepsen.history.files import line_of as line_of
 from dsm_jepsen.history.files import read_history as read_history
 from dsm_jepsen.history.history import Columns as Columns
 from dsm_jepsen.history.history import History as History

@@ -1,29 +1,55 @@
-"""A history from a file of any form: EDN, Jepsen's text or log, or JSON lines."""
+"""A history from a file of any form: EDN, Jepsen's text or log, JSON lines, or porcupine's lines, which are EDN."""
 
+import re
 from pathlib import Path
 
-from dsm_jepsen.history import edn, jsonl, text
+from dsm_jepsen.history import _recorded, edn, jsonl, text
 from dsm_jepsen.history.history import History, HistoryError
 
 _PEEK = 4096
+_JSON = re.compile(rb"\{\s*[\"}]")
+_EDN = re.compile(rb"[\[({;#]")
 
 
-def read_history(path: Path) -> History:
+def read_history(source: Path | bytes, *, name: str | None = None) -> History:
     """Read a history in whichever form it begins with.
 
+    Args:
+        source: a file, or what was in one.
+        name: what errors call it, if not by its path.
+
     Raises:
-        HistoryError: the file is not a history; the message begins with file and line.
+        HistoryError: it is not a history; the message begins with file and line.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        beginning = file.read(_PEEK).lstrip()
+    called = _called(source, name)
+    history = _recorded.read(source, _form(source, called), name=called)
+    if not len(history):
+        raise HistoryError(
+            f"{called}: no event is in it, expected op maps in EDN, JSON lines, or lines with process, type, f and "
+            "value between tabs"
+        )
+    return history
+
+
+def line_of(source: Path | bytes, event: int, *, name: str | None = None) -> int:
+    """Give the line of an event, from 1, in what ``read_history`` could read."""
+    called = _called(source, name)
+    return _recorded.line_of(source, _form(source, called), event, name=called)
+
+
+def _called(source: Path | bytes, name: str | None) -> str:
+    return name or (str(source) if isinstance(source, Path) else "<history>")
+
+
+def _form(source: Path | bytes, name: str) -> _recorded.Form:
+    if isinstance(source, bytes):
+        beginning = source[:_PEEK].lstrip()
+    else:
+        with source.open("rb") as file:
+            beginning = file.read(_PEEK).lstrip()
     if not beginning:
-        raise HistoryError(f"{path}: nothing is in it, expected a history")
-    if beginning.startswith(b"{") and beginning[1:].lstrip().startswith(b'"'):
-        loaded = jsonl.read(path)
-        if loaded.truncated:
-            raise HistoryError(loaded.truncated)
-        return loaded.history
-    if beginning.startswith((b"[", b"(", b"{", b";", b"#")):
-        return edn.read_history(path)
-    return text.read(path)
+        raise HistoryError(f"{name}: nothing is in it, expected a history")
+    if _JSON.match(beginning):
+        return jsonl.FORM
+    return edn.FORM if _EDN.match(beginning) else text.FORM

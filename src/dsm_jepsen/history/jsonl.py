@@ -6,13 +6,14 @@ A line's fields are those of ``Op``; ``error`` is left out where there is none, 
 ``extra`` stand flat behind the others.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
+from dsm_jepsen.history import _recorded
 from dsm_jepsen.history.history import History, HistoryError
 from dsm_jepsen.history.op import Op
 
@@ -149,3 +150,35 @@ def _decode(text: bytes) -> Op:
         error=line.error,
         extra=extra,
     )
+
+
+class _Events:
+    """Events of any recorder, an object each; see ``_recorded.event``."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self._at = 0
+
+    def line(self) -> int:
+        return self._at
+
+    def __iter__(self) -> Iterator[Op]:
+        index, time = 0, _recorded.UNSET
+        for self._at, line in enumerate(self._lines, 1):
+            if not line.strip():
+                continue
+            try:
+                fields = _decode_any(line)
+            except msgspec.ValidationError:
+                _recorded.not_an_event(index, line, 'an object such as {"type": "invoke", ...}')
+            except _NOT_JSON as error:
+                if self._at == len(self._lines):
+                    raise HistoryError(f"the last line is cut short: {error}") from error
+                raise HistoryError(f"not a JSON object: {error}") from error
+            op = _recorded.event(fields, index=index, not_before=time)
+            yield op
+            index, time = index + 1, op.time
+
+
+FORM: Final = _recorded.Form(1, msgspec.json.decode, _Events)
+"""How the kernel and ``_recorded`` read what others wrote; ``read`` is for what ``Writer`` wrote."""

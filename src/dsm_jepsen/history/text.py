@@ -4,15 +4,16 @@ Jepsen's log has the same lines behind its own beginning (``INFO  jepsen.util - 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
-from dsm_jepsen.history import edn
-from dsm_jepsen.history.history import History, HistoryError
+from dsm_jepsen.history import _recorded, edn
+from dsm_jepsen.history.history import History
 from dsm_jepsen.history.op import NEMESIS, Op
 
-_EVENT = re.compile(r"(?:.* - )?([0-9]+|:nemesis)\t:(invoke|ok|fail|info)\t(\S+)\t([^\t]*)(?:\t(.*))?")
-_NO_TIME = -1
+_BEGINS = re.compile(r"(?:.*?\s)?([0-9]+|:nemesis)\t:")
+_EVENT = re.compile(r"([0-9]+|:nemesis)\t:(invoke|ok|fail|info)\t(\S+)\t([^\t]*)(?:\t(.*))?")
 
 
 def write(history: Iterable[Op], path: Path) -> None:
@@ -36,28 +37,41 @@ def read(path: Path) -> History:
 
     Times are not known (-1). What clients of Jepsen's first years meant is taken as they meant it:
 
-    * a completion whose value is ``:timed-out`` is ``info``, also where it says ``:fail``;
+    * a completion whose value is ``:timed-out`` is ``info``, also where it says ``:fail``; but a ``:fail`` of
+      ``:read`` stays one, for its process goes on, and a read has no effect;
     * a ``:fail`` of ``:cas`` without an error compared unequal: its error is ``unequal``.
 
     Raises:
-        HistoryError: no line is an event, or one cannot follow those before it; the message begins with file
-            and line.
+        HistoryError: a line looks like an event and is none, or one cannot follow those before it; the message
+            begins with file and line.
         OSError: the file cannot be read.
     """
-    history = History()
-    with path.open(encoding="utf-8") as file:
-        for number, line_ in enumerate(file, 1):
-            if not (match := _EVENT.fullmatch(line_.rstrip("\r\n"))):
+    return _recorded.read(path, FORM, name=str(path))
+
+
+class _Events:
+    """Lines that are events, among others."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.split("\n")
+        self._at = 0
+
+    def line(self) -> int:
+        return self._at
+
+    def __iter__(self) -> Iterator[Op]:
+        index = 0
+        for self._at, line_ in enumerate(self._lines, 1):
+            if not (begins := _BEGINS.match(line_)):
                 continue
-            try:
-                history.append(_event(*match.groups(), index=len(history)))
-            except edn.EdnError as error:
-                raise HistoryError(f"{path}:{number}: {error.reason}") from error
-            except HistoryError as error:
-                raise HistoryError(f"{path}:{number}: {error}") from error
-    if not len(history):
-        raise HistoryError(f"{path}: no line is an event, expected process, type, f and value between tabs")
-    return history
+            if not (match := _EVENT.fullmatch(line_.rstrip("\r"), begins.start(1))):
+                _recorded.not_an_event(index, repr(line_), "process, type, f and value between tabs")
+            yield _event(*match.groups(), index=index)
+            index += 1
+
+
+FORM: Final = _recorded.Form(2, lambda text: edn.to_json(edn.loads(text)), _Events)
+"""How the kernel and ``_recorded`` read it."""
 
 
 def _event(process: str, type_: str, f: str, value: str, error: str | None, *, index: int) -> Op:
@@ -65,12 +79,13 @@ def _event(process: str, type_: str, f: str, value: str, error: str | None, *, i
     reason = edn.to_json(edn.loads(error)) if error and error.strip() else None
     name = str(edn.to_json(edn.loads(f)))
     if type_ != "invoke" and told == "timed-out":
-        type_, told, reason = "info", None, "timed-out"
+        type_ = "fail" if type_ == "fail" and name == "read" else "info"
+        told, reason = None, "timed-out"
     if type_ == "fail" and name == "cas" and reason is None:
         reason = "unequal"
     return Op(
         index=index,
-        time=_NO_TIME,
+        time=_recorded.UNSET,
         type="info" if process == ":nemesis" else type_,  # type: ignore[arg-type]  # the expression lets no other in
         process=NEMESIS if process == ":nemesis" else int(process),
         f=name,
