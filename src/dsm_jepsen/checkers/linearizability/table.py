@@ -146,12 +146,12 @@ class Table:
 
     def _fact(self, does: Sequence[Any]) -> int:
         if self._meaning.kind is Kind.VALUE:
-            return int(_of_assignment(*does))
+            return _of_assignment(*does)
         if self._meaning.kind is Kind.SEQUENCE:
-            return int(_OF_EDIT[does[0]])
+            return _OF_EDIT[does[0]]
         (facts,) = does
         self._finding |= facts == TO_BE_FOUND
-        return max(facts, 0)
+        return int(max(facts, 0))
 
     def _find_out(self) -> list[int]:
         """Find what holds in all states that can be reached, if they are few."""
