@@ -27,8 +27,10 @@ from dsm_jepsen.checkers.legal_transitions import legal_transitions as legal_tra
 from dsm_jepsen.checkers.linearizability import Budget as Budget
 from dsm_jepsen.checkers.linearizability import Counterexample as Counterexample
 from dsm_jepsen.checkers.linearizability import Linearizability as Linearizability
+from dsm_jepsen.checkers.linearizability import MisfitError as MisfitError
 from dsm_jepsen.checkers.linearizability import check_linearizable as check_linearizable
 from dsm_jepsen.checkers.linearizability import explains as explains
+from dsm_jepsen.checkers.linearizability import refuse_values as refuse_values
 from dsm_jepsen.checkers.linearizable import linearizable as linearizable
 from dsm_jepsen.checkers.lost_claims import lost_claims as lost_claims
 from dsm_jepsen.checkers.lost_races import lost_races as lost_races

@@ -24,7 +24,7 @@ def linearizable(model: Model, *, budget: Budget | None = None) -> Checker:
     """
 
     def check(history: History) -> Verdict:
-        found = check_linearizable(history, model, budget=budget)
+        found = check_linearizable(history, model, budget=budget, others=True)
         if found.counterexample:
             wrong = found.counterexample
             return Verdict(

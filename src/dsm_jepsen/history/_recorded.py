@@ -15,7 +15,7 @@ from dsm_jepsen.history.op import NEMESIS, Op
 try:
     from dsm_jepsen import _native
 except ImportError:
-    _native = None
+    _native = None  # type: ignore[assignment]
 
 UNSET = -1
 """The time of an event that has none."""
@@ -111,7 +111,7 @@ def event(fields: Mapping[str, Any], *, index: int, not_before: int) -> Op:
     * ``time`` that is missing or goes back becomes that of the event before (-1 at the start): old clients
       took the time before they took their turn.
     * an event of the nemesis is ``info``, whatever the file says: a fault is no operation.
-    * ``key`` is put before the value, ``[key, value]``: so Jepsen tells several things apart, and so do models.
+    * ``key`` is put before the value, ``[key, value]``: so Jepsen tells things apart, and so do models.
     * ``value`` and ``error`` may be missing; what is not an event's own goes to ``extra``.
     """
     rest = {name: value for name, value in fields.items() if name != "index"}
@@ -124,9 +124,9 @@ def event(fields: Mapping[str, Any], *, index: int, not_before: int) -> Op:
     return Op(
         index=index,
         time=not_before if time is None else max(time, not_before) if isinstance(time, int) else time,
-        type="info" if process == NEMESIS else type_,  # type: ignore[arg-type]  # History refuses what is no type
-        process=process,  # type: ignore[arg-type]  # and what is no process, and so on
-        f=rest.pop("f", None),  # type: ignore[arg-type]
+        type="info" if process == NEMESIS else type_,  # History refuses what is no type, process, and so on
+        process=process,
+        f=rest.pop("f", None),
         value=value,
         error=rest.pop("error", None),
         extra=rest or None,

@@ -51,8 +51,8 @@ _SAME_IN_JSON = {str, int, float, bool}
 def read_history(path: Path) -> History:
     """Read a history as Jepsen and knossos write it: op maps one by one, or in one vector or list.
 
-    The order of the file is the order of events. What is made of recorded files stands at ``_recorded.event``:
-    indexes and times that are missing or wrong are mended, a ``:key`` becomes part of the value.
+    The order of the file is the order of events. Indexes and times that are missing or wrong are
+    mended, and a ``:key`` becomes part of the value: ``_recorded.event`` says how.
 
     Raises:
         HistoryError: the file is not EDN, or not a history; the message begins with file and line.

@@ -1,4 +1,4 @@
-"""A history from a file of any form: EDN, Jepsen's text or log, JSON lines, or porcupine's lines, which are EDN."""
+"""A history from a file of any form: EDN, such as porcupine's lines, Jepsen's text or log, or JSON lines."""
 
 import re
 from pathlib import Path
@@ -26,8 +26,8 @@ def read_history(source: Path | bytes, *, name: str | None = None) -> History:
     history = _recorded.read(source, _form(source, called), name=called)
     if not len(history):
         raise HistoryError(
-            f"{called}: no event is in it, expected op maps in EDN, JSON lines, or lines with process, type, f and "
-            "value between tabs"
+            f"{called}: no event is in it, expected op maps in EDN, JSON lines, or lines with process, type, "
+            "f and value between tabs"
         )
     return history
 

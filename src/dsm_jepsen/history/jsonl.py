@@ -157,14 +157,15 @@ class _Events:
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
-        self._at = 0
+        self._number = 0
 
     def line(self) -> int:
-        return self._at
+        return self._number
 
     def __iter__(self) -> Iterator[Op]:
         index, time = 0, _recorded.UNSET
-        for self._at, line in enumerate(self._lines, 1):
+        for line in self._lines:
+            self._number += 1
             if not line.strip():
                 continue
             try:
@@ -172,7 +173,7 @@ class _Events:
             except msgspec.ValidationError:
                 _recorded.not_an_event(index, line, 'an object such as {"type": "invoke", ...}')
             except _NOT_JSON as error:
-                if self._at == len(self._lines):
+                if self._number == len(self._lines):
                     raise HistoryError(f"the last line is cut short: {error}") from error
                 raise HistoryError(f"not a JSON object: {error}") from error
             op = _recorded.event(fields, index=index, not_before=time)

@@ -42,8 +42,8 @@ def read(path: Path) -> History:
     * a ``:fail`` of ``:cas`` without an error compared unequal: its error is ``unequal``.
 
     Raises:
-        HistoryError: a line looks like an event and is none, or one cannot follow those before it; the message
-            begins with file and line.
+        HistoryError: a line looks like an event and is none, or one cannot follow those before it; the
+            message begins with file and line.
         OSError: the file cannot be read.
     """
     return _recorded.read(path, FORM, name=str(path))
@@ -54,14 +54,15 @@ class _Events:
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
-        self._at = 0
+        self._number = 0
 
     def line(self) -> int:
-        return self._at
+        return self._number
 
     def __iter__(self) -> Iterator[Op]:
         index = 0
-        for self._at, line_ in enumerate(self._lines, 1):
+        for line_ in self._lines:
+            self._number += 1
             if not (begins := _BEGINS.match(line_)):
                 continue
             if not (match := _EVENT.fullmatch(line_.rstrip("\r"), begins.start(1))):

@@ -14,6 +14,7 @@ from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
 from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
+from dsm_jepsen.checkers.linearizability.fitting import refuse_others, refuse_values
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
 from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
@@ -244,7 +245,11 @@ class Linearizability:
 
 
 def check_linearizable(
-    history: History, model: Model | NonDeterministic, *, budget: Budget | None = None
+    history: History,
+    model: Model | NonDeterministic,
+    *,
+    budget: Budget | None = None,
+    others: bool = False,
 ) -> Linearizability:
     """Judge whether every operation seems to happen at once, at one moment between its call and its return.
 
@@ -252,10 +257,20 @@ def check_linearizable(
         history: what clients saw.
         model: what should have happened.
         budget: how much may be spent on the verdict.
+        others: whether there may be operations that are not the model's business; they are passed over.
+
+    Raises:
+        MisfitError: there are such operations, or values that the model cannot take.
     """
     limit = budget or Budget()
+    if not others:
+        refuse_others(history, model)
     began = monotonic()
-    parts = check_parts(history, model, budget=limit)
+    try:
+        parts = check_parts(history, model, budget=limit)
+    except Exception:
+        refuse_values(history, model)
+        raise
     return Linearizability(
         history=history, model=model, budget=limit, parts=tuple(parts), seconds=monotonic() - began
     )

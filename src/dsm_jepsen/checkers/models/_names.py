@@ -32,6 +32,9 @@ MODELS: Final[Mapping[str, Callable[..., Model]]] = {
 }
 """Classes by name; each can be made without arguments."""
 
+_ALSO: Final = {"kv": "key-value"}
+"""Names that others have for them."""
+
 WITH_INITIAL: Final = ("register", "cas-register", "registers", "multi-register", "counter", "key-value")
 """Those that take an ``initial`` value."""
 
@@ -49,6 +52,7 @@ def named(name: str, initial: Any = _UNSET) -> Model:
     Raises:
         ValueError: there is no such model, it has no initial value, or not such a one.
     """
+    name = _ALSO.get(name, name)
     kind = MODELS.get(name)
     if kind is None:
         near = "".join(f" (did you mean {one}?)" for one in get_close_matches(name, MODELS, n=1))

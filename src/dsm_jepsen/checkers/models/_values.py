@@ -1,7 +1,7 @@
 """JSON values as parts of states: hashable, and equal only if they are equal as JSON."""
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +76,18 @@ def told_apart(argument: Any, result: Any) -> tuple[Hashable, Any, Any]:
     """Take the key off ``[key, value]``, in which the result is given as well.
 
     Raises:
-        ValueError: asked of one key, answered of another.
+        ValueError: one is no such pair; or asked of one key, answered of another.
     """
-    key, value = argument
+    key, value = _pair(argument)
     if result is UNKNOWN or result is None or isinstance(result, Refused):
         return key, value, result
-    answered, result = result
+    answered, result = _pair(result)
     if not same(key, answered):
         raise ValueError(f"asked of key {key!r}, answered of {answered!r}: expected [key, value] of one key")
     return key, value, result
+
+
+def _pair(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{value!r} is no [key, value], and the model tells things apart by their keys")
+    return value

@@ -80,11 +80,17 @@ class GrowOnlySet:
         """Add, or compare with what was read."""
         if f == "add":
             return state if within(state, argument) else put(state, argument)
-        return state if result is UNKNOWN or result is None or bag(result) == state else REJECT
+        return state if result is UNKNOWN or result is None or bag(_elements(result)) == state else REJECT
 
     def facts(self, f: str, argument: Any, result: Any) -> Fact:
         """Only reads of something may be impossible, and change nothing."""
         return _facts_of_read(result) if f == "read" else Fact.TOTAL
+
+
+def _elements(result: Any) -> list[Any]:
+    if not isinstance(result, list | tuple):
+        raise ValueError(f"{result!r} is no list of elements, and that is what a read of a set gives")  # noqa: TRY004
+    return list(result)
 
 
 @dataclass(frozen=True)

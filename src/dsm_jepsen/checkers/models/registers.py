@@ -4,7 +4,7 @@ What a read of null asserts: where a register begins with null, that it is null;
 value, nothing, for null is then how a client says that it learnt nothing (knossos' histories do).
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -73,7 +73,7 @@ class CasRegister(Register):
         """Replace the value if it is the expected one; a refusal asserts that it is not."""
         if f != "cas":
             return state if isinstance(result, Refused) else super().step(state, f, argument, result)
-        expected, new = argument
+        expected, new = _pair(argument)
         equal = same(expected, state)
         if isinstance(result, Refused):
             return REJECT if equal else state
@@ -87,10 +87,16 @@ class CasRegister(Register):
             if isinstance(result, Refused):
                 return Assignment("always", None, KEEP, possible=True)
             return super().assignment(f, argument, result)
-        expected, new = argument
+        expected, new = _pair(argument)
         if isinstance(result, Refused):
             return Assignment("differs", expected, KEEP, possible=False)
         return Assignment("equals", expected, new, possible=result is UNKNOWN)
+
+
+def _pair(argument: Any) -> Sequence[Any]:
+    if not isinstance(argument, list | tuple) or len(argument) != 2:
+        raise ValueError(f"{argument!r} is no [expected, new], and that is what a cas needs")
+    return argument
 
 
 @dataclass(frozen=True)

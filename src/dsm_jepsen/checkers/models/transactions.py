@@ -27,7 +27,7 @@ class _Transactions:
     def step(self, state: Entries, f: str, argument: Any, result: Any) -> Any:
         """Take one micro-operation after another."""
         values = dict(state)
-        for (what, key, value), read in zip(argument, _reads(argument, result), strict=True):
+        for (what, key, value), read in zip(_steps(argument), _reads(argument, result), strict=True):
             named = frozen(key)
             if what not in _READS:
                 values[named] = self._changed(values.get(named), what, value)
@@ -37,7 +37,7 @@ class _Transactions:
 
     def facts(self, f: str, argument: Any, result: Any) -> Fact:
         """One that only reads changes nothing; one that read nothing we know of is always possible."""
-        reads = [what in _READS for what, *_ in argument]
+        reads = [what in _READS for what, *_ in _steps(argument)]
         known = Fact.OBSERVES if all(reads) else Fact(0)
         return known | (Fact.TOTAL if result is UNKNOWN or not any(reads) else Fact(0))
 
@@ -52,9 +52,17 @@ def _reads(argument: Any, result: Any) -> list[Any]:
     """Give what each micro-operation returned."""
     if result is UNKNOWN:
         return [UNKNOWN] * len(argument)
-    if not same([one[:2] for one in argument], [one[:2] for one in result]):
+    if not same([one[:2] for one in argument], [one[:2] for one in _steps(result)]):
         raise ValueError(f"the transaction {argument} ended as {result}, in which other things are done")
     return [value for _, _, value in result]
+
+
+def _steps(argument: Any) -> list[Any]:
+    if not isinstance(argument, list | tuple) or not all(
+        isinstance(one, list | tuple) and len(one) == 3 for one in argument
+    ):
+        raise ValueError(f"{argument!r} is no list of [what, key, value], and that is what a transaction is")
+    return list(argument)
 
 
 @dataclass(frozen=True)
