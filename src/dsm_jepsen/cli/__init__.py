@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from dsm_jepsen.cli._check import check
 from dsm_jepsen.cli._cluster import cluster
 from dsm_jepsen.cli._commands import BAD_ARGUMENTS, HARNESS_FAILED, app
 from dsm_jepsen.cli._doctor import doctor
@@ -22,6 +23,7 @@ from dsm_jepsen.scenarios import ScenarioError
 
 INTERRUPTED = 130
 
+app.add_command(check)
 app.add_command(cluster)
 for command in QUEUE_COMMANDS:
     app.add_command(command)

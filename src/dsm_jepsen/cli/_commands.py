@@ -135,17 +135,6 @@ def run_scenario(
     return 0
 
 
-@app.command("check")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@_debug
-def check(folder: Path) -> int:
-    """Judge a stored run in FOLDER again; the exit code is the verdict's."""
-    result = judge(folder)
-    _show(result)
-    _store(result)
-    return _EXIT_CODES[result.valid]
-
-
 @app.command("report")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_debug
