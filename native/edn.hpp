@@ -29,6 +29,7 @@ class Reader {
 
   // types, times, processes, partners as bytes; fs and values as lists; errors and extras by index
   Ref read() {
+    if (!utf8()) throw Unusual{};
     fs_ = owned(PyList_New(0));
     values_ = owned(PyList_New(0));
     errors_ = owned(PyDict_New());
@@ -39,6 +40,17 @@ class Reader {
   }
 
  private:
+  // Nearly always it is ASCII.
+  bool utf8() const {
+    char all = 0;
+    for (auto at = at_; at != end_; at++) all = static_cast<char>(all | *at);
+    if (static_cast<unsigned char>(all) < 0x80) return true;
+    Ref decoded(PyUnicode_DecodeUTF8(at_, end_ - at_, nullptr));
+    if (!decoded.it && !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) throw PythonError{};
+    PyErr_Clear();
+    return decoded.it != nullptr;
+  }
+
   enum Field { PROCESS, TYPE, F, VALUE, TIME, INDEX, ERROR, KEY, FIELDS };
   static constexpr std::string_view NAMES[FIELDS] = {"process", "type", "f", "value", "time", "index", "error", "key"};
   static constexpr std::string_view TYPES[4] = {"invoke", "ok", "fail", "info"};
