@@ -25,7 +25,13 @@ class Problem(NamedTuple):
 
 def naming(op: Op) -> str:
     """Name an event: who, what, when and where in the history."""
-    return f"process {op.process}'s {op.f} at {seconds(op.time)} (op {op.index})"
+    when = f" at {seconds(op.time)}" if op.time >= 0 else ""  # old recorded histories have no times
+    return f"process {op.process}'s {op.f}{when} (op {op.index})"
+
+
+def moment(op: Op) -> str:
+    """Say when an event was: its time, or its place where nobody took the time."""
+    return seconds(op.time) if op.time >= 0 else f"op {op.index}"
 
 
 def seconds(time_ns: int) -> str:

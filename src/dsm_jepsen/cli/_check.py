@@ -86,7 +86,7 @@ def _judge_by(model: Any, name: str, path: Path, limit: Budget, *, as_json: bool
     try:
         history = read_history(source, name=called)
     except OSError as error:
-        raise HistoryError(f"{called}: {error.strerror}") from error
+        raise HistoryError(f"{called}: {error.strerror}; expected a file, or the folder of a run") from error
     try:
         if not isinstance(model, OneValue | OneSequence):  # these have each operation looked at in any case
             refuse_values(history, model)
@@ -128,7 +128,7 @@ def _models(fs: list[str] | None = None) -> str:
 
 
 def _title(kind: object) -> str:
-    return (inspect.getdoc(kind) or "").splitlines()[0]
+    return (inspect.getdoc(kind) or "").splitlines()[0].replace("``", "")
 
 
 def _lines(found: Linearizability) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dsm_jepsen.checkers._words import brief, seconds
+from dsm_jepsen.checkers._words import brief, moment
 from dsm_jepsen.history import Op
 
 _ROWS = 40
@@ -62,7 +62,7 @@ def drawn(operations: Sequence[Operation], *, last: int) -> str:
         )
         who = f"process {one.invoke.process}" if one.invoke.process != before else ""
         before = one.invoke.process
-        lines.append([who, seconds(one.invoke.time), _cut(str(one)), bar, "✗" if start == last else ""])
+        lines.append([who, moment(one.invoke), _cut(str(one)), bar, "✗" if start == last else ""])
     size = [max(len(line[at]) for line in lines) for at in range(3)]
     text = [
         f"{who:{size[0]}}  {when:>{size[1]}}  {what:{size[2]}}  {bar} {mark}".rstrip()
