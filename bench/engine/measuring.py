@@ -1,0 +1,73 @@
+"""Time and memory of a verdict through the Python interface, encoding included."""
+
+import ctypes
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsm_jepsen.checkers.linearizability import check
+from dsm_jepsen.history import History
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a verdict cost: of the first run with nothing known of the model, and of the quickest."""
+
+    valid: bool | None
+    cold: float
+    warm: float
+    megabytes: float
+    event: int
+
+
+def judged(
+    history: History, model: Any, *, seconds: float = 20, native: bool = True, times: int = 5
+) -> Measured:
+    """Judge a history ``times`` times, fewer if it takes long."""
+    budget = check.Budget(seconds=seconds)
+    check._idle.clear()  # noqa: SLF001 (tables that other histories of this model have filled)
+    gc.collect()
+    trim()
+    taken: list[float] = []
+    parts: list[Any] = []
+    peak = memory(lambda: parts.extend(_timed(history, model, budget, native, taken)))
+    while len(taken) < times and sum(taken) < 1:
+        _timed(history, model, budget, native, taken)
+    verdicts = {part.valid for part in parts}
+    valid = False if False in verdicts else None if None in verdicts else True
+    event = next((part.event for part in parts if part.valid is not True), -1)
+    return Measured(valid, taken[0], min(taken), peak, event)
+
+
+def _timed(history: History, model: Any, budget: check.Budget, native: bool, taken: list[float]) -> list[Any]:
+    began = time.perf_counter()
+    parts = check.check_parts(history, model, budget=budget, native=native)
+    taken.append(time.perf_counter() - began)
+    return parts
+
+
+def memory(act: Callable[[], object]) -> float:
+    """Do something; give the MiB by which the most memory meanwhile was more than what was in use before."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        act()
+        return 0.0
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _field(status, "VmRSS")
+    act()
+    return max(0, _field(status, "VmHWM") - before) / 1024
+
+
+def _field(status: Path, name: str) -> int:
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(name))
+
+
+def trim() -> None:
+    """Give back what is not in use, so that using it again is seen."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        return
