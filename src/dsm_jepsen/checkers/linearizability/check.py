@@ -17,7 +17,7 @@ from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counter
 from dsm_jepsen.checkers.linearizability.fitting import refuse_others, refuse_values
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
-from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
+from dsm_jepsen.checkers.models import Determinized, Model, NonDeterministic, deterministic
 from dsm_jepsen.history import Columns, History
 
 try:
@@ -104,9 +104,21 @@ _KEPT_OPERATIONS = 100_000
 """A table that met more than this is not kept: it may hold as many values."""
 
 
+def _name(model: Model) -> tuple[Model, bytes] | None:
+    """By what a model's table is kept; ``None`` if an equal model may say something else, now or later."""
+    inner: Any = model.model if isinstance(model, Determinized) else model
+    if not getattr(getattr(type(inner), "__dataclass_params__", None), "frozen", False):
+        return None
+    try:
+        hash(model)
+    except TypeError:  # a frozen one around something that is not
+        return None
+    return model, canonical(model.init())
+
+
 def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Answer]:
-    name = model, canonical(model.init())
-    table = _idle.pop(name, None)
+    name = _name(model)
+    table = _idle.pop(name, None) if name else None
     if table is None:
         meaning = Meaning(model)
         table = _native.Table(
@@ -121,7 +133,7 @@ def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Ans
             meaning.keyed,
         )
     answers: list[twin.Answer] = table.check(*columns, limit.seconds, min(limit.bytes, sys.maxsize))
-    if len(columns[0]) <= _KEPT_OPERATIONS:
+    if name and len(columns[0]) <= _KEPT_OPERATIONS:
         _idle[name] = table
         while len(_idle) > _KEPT:
             _idle.popitem(last=False)

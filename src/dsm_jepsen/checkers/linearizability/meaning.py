@@ -22,6 +22,7 @@ from dsm_jepsen.checkers.models import (
     OneValue,
     Refused,
 )
+from dsm_jepsen.checkers.models._own import checked
 
 
 class Kind(IntEnum):
@@ -57,6 +58,9 @@ class Meaning:
             self.kind = Kind.VALUE
         elif isinstance(model, OneSequence):
             self.kind = Kind.SEQUENCE
+        self._initial = model.init()
+        if self.kind is Kind.ANY:
+            checked(self._initial, None, None, self._initial)
         self.verbs = dict(getattr(model, "verbs", {}))
         self.keyed = isinstance(model, Keyed)
 
@@ -84,6 +88,8 @@ class Meaning:
         """Give the state after, or ``NotImplemented`` if it cannot end like this."""
         _, argument, result = self._told(f, argument, sign, result)
         after = self.model.step(state, f, argument, result)
+        if self.kind is Kind.ANY and after is not REJECT:
+            checked(self._initial, argument, result, after)
         return NotImplemented if after is REJECT else after
 
     def _told(self, f: str, argument: Any, sign: int, result: Any) -> tuple[Hashable, Any, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsm_jepsen.checkers.models._base import REJECT, Declares, Fact, Keyed, Model, NonDeterministic
+from dsm_jepsen.checkers.models._own import completed
 
 
 @dataclass(frozen=True)
@@ -59,5 +60,10 @@ class Determinized:
 
 
 def deterministic(model: Model | NonDeterministic) -> Model:
-    """Give a model with ``step``."""
-    return Determinized(model) if isinstance(model, NonDeterministic) else model
+    """Give a model with ``step``, and all else that is asked of one.
+
+    Raises:
+        TypeError: it is no model.
+    """
+    whole: Model | NonDeterministic = completed(model)
+    return Determinized(whole) if isinstance(whole, NonDeterministic) else whole
