@@ -1,0 +1,391 @@
+"""``dsm-jepsen check`` of histories from anywhere: every form and verdict, and none on what is malformed."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dsm_jepsen.checkers.models import MODELS
+from dsm_jepsen.cli import run_command
+
+EDN = """\
+[{:process 0, :type :invoke, :f :write, :value 1}
+ {:process 0, :type :ok, :f :write, :value 1}
+ {:process 1, :type :invoke, :f :read, :value nil}
+ {:process 1, :type :ok, :f :read, :value 1}]
+"""
+LOG = """\
+INFO  jepsen.core - Running test
+INFO  jepsen.util - 0\t:invoke\t:write\t1
+INFO  jepsen.util - 0\t:ok\t:write\t1
+INFO  jepsen.util - 1\t:invoke\t:read\tnil
+INFO  jepsen.util - 1\t:ok\t:read\t1
+"""
+NEW_LOG = """\
+2020-05-17 12:04:37,123{GMT}\tINFO\t[jepsen worker 0] jepsen.util: 0\t:invoke\t:write\t1
+2020-05-17 12:04:37,124{GMT}\tINFO\t[jepsen worker 0] jepsen.util: 0\t:ok\t:write\t1
+2020-05-17 12:04:37,125{GMT}\tINFO\t[jepsen worker 1] jepsen.util: 1\t:invoke\t:read\tnil
+2020-05-17 12:04:37,126{GMT}\tINFO\t[jepsen worker 1] jepsen.util: 1\t:ok\t:read\t1
+"""
+TEXT = "0\t:invoke\t:write\t1\n0\t:ok\t:write\t1\n1\t:invoke\t:read\tnil\n1\t:ok\t:read\t1\n"
+JSON = """\
+{"index": 0, "time": 1, "type": "invoke", "process": 0, "f": "write", "value": 1}
+{"index": 1, "time": 2, "type": "ok", "process": 0, "f": "write", "value": 1}
+{"index": 2, "time": 3, "type": "invoke", "process": 1, "f": "read", "value": null}
+{"index": 3, "time": 4, "type": "ok", "process": 1, "f": "read", "value": 1}
+"""
+BARE = """\
+{"process":0,"type":"invoke","f":"write","value":1}
+{"process":0,"type":"ok","f":"write","value":1}
+{"process":1,"type":"invoke","f":"read"}
+{"process":1,"type":"ok","f":"read","value":1}
+"""
+KEYED = """\
+{:process 0, :type :invoke, :f :put, :key "a", :value "x"}
+{:process 0, :type :ok, :f :put, :key "a", :value "x"}
+{:process 1, :type :invoke, :f :append, :key "a", :value "y"}
+{:process 1, :type :ok, :f :append, :key "a", :value "y"}
+{:process 1, :type :invoke, :f :get, :key "a", :value nil}
+{:process 1, :type :ok, :f :get, :key "a", :value "xy"}
+"""
+
+MODEL = ("--model", "register")
+
+Check = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Check:
+    """Judge a history's text: exit code, what was printed, and what was complained of, without the folder."""
+
+    def judge(content: str | bytes, *arguments: str, name: str = "history") -> tuple[int, str, str]:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        code = run_command(["check", str(path), *arguments])
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return code, printed.out, printed.err.replace(f"{tmp_path}/", "")
+
+    return judge
+
+
+@pytest.mark.parametrize(
+    "content",
+    [EDN, LOG, NEW_LOG, TEXT, JSON, BARE],
+    ids=["EDN", "log", "newer log", "text", "JSON", "bare JSON"],
+)
+def test_a_history_of_any_form_is_judged(check: Check, content: str) -> None:
+    code, out, err = check(content, *MODEL)
+    assert (code, err) == (0, "")
+    assert out.startswith("VALID  2 operations, explained by an order of 2 that took effect\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        pytest.param(EDN, EDN.replace(":f :read, :value 1", ":f :read, :value 2"), id="EDN"),
+        pytest.param(LOG, LOG.replace(":ok\t:read\t1", ":ok\t:read\t2"), id="log"),
+        pytest.param(JSON, JSON.replace('"read", "value": 1', '"read", "value": 2'), id="JSON"),
+    ],
+)
+def test_what_cannot_be_is_named_with_the_states_and_the_smallest_history(
+    check: Check, content: str, wrong: str
+) -> None:
+    assert wrong != content
+    code, out, _ = check(wrong, *MODEL)
+    first, *rest = out.splitlines()
+    assert code == 1
+    assert first.startswith("INVALID  not-linearizable: process 1's read")
+    assert "returned 2, impossible in every state it could meet: 1" in first
+    assert rest[0] == "  In state 1: returned 2 is impossible."
+    assert rest[-1].endswith("├─┤ ✗")
+
+
+def test_a_history_without_times_is_told_by_places(check: Check) -> None:
+    _, out, _ = check(TEXT.replace("read\t1", "read\t2"), *MODEL)
+    assert "process 1's read (op 3) returned 2" in out
+    assert "process 1  op 2  read = 2" in out
+    assert " s " not in out
+
+
+def test_key_value_lines_are_judged_key_by_key(check: Check) -> None:
+    assert check(KEYED, "--model", "key-value")[0] == 0
+    code, out, _ = check(KEYED.replace('"xy"', '"y"'), "--model", "kv")
+    assert code == 1
+    assert 'in the part "a"' in out
+    told = {"process": 0, "type": "invoke", "f": "put", "key": "a", "value": "x"}
+    lines = [told, told | {"type": "ok"}, told | {"f": "get", "value": None}]
+    lines.append(lines[2] | {"type": "ok", "value": "x"})
+    assert check("\n".join(map(json.dumps, lines)), "--model", "key-value")[0] == 0
+
+
+@pytest.mark.parametrize(("initial", "code"), [("1", 0), ("2", 1), ("null", 1), ("nil", 1), ('"x"', 1)])
+def test_the_initial_value_is_json_or_edn(check: Check, initial: str, code: int) -> None:
+    only_read = "\n".join(TEXT.splitlines()[2:])
+    assert check(only_read, *MODEL, "--initial", initial)[0] == code
+
+
+def test_transactions_begin_with_a_map_of_either_notation(check: Check) -> None:
+    told = (
+        "[{:process 0 :type :invoke :f :txn :value [[:read :x nil]]}\n"
+        " {:process 0 :type :ok :f :txn :value [[:read :x 5]]}]"
+    )
+    for initial in ("{:x 5}", '{"x": 5}'):
+        assert check(told, "--model", "multi-register", "--initial", initial)[0] == 0
+    assert check(told, "--model", "multi-register")[0] == 1
+
+
+def test_standard_input_is_a_history_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EDN.encode())))
+    assert run_command(["check", "-", *MODEL]) == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(EDN[:-10].encode())))
+    assert run_command(["check", "-", *MODEL]) == 254
+    assert "standard input:4: " in capsys.readouterr().err
+
+
+def test_json_is_printed_on_request(check: Check) -> None:
+    code, out, _ = check(TEXT, *MODEL, "--json")
+    found = json.loads(out)
+    assert (code, found["valid"], found["operations"], found["model"]) == (0, True, 2, "register")
+    code, out, _ = check(TEXT.replace("read\t1", "read\t2"), *MODEL, "--json")
+    found = json.loads(out)
+    assert (code, found["valid"], found["culprits"][0]) == (1, False, 3)
+    assert [one["says"] for one in found["details"]["core"]] == ["write 1", "read = 2"]
+
+
+def _all_at_once() -> str:
+    """Enqueues, then dequeues, each of them all at once: so many orders that nobody can try them all."""
+    values = {"enqueue": [n % 20 for n in range(60)], "dequeue": [n * n % 20 for n in range(60)]}
+    return "".join(
+        f"{n}\t:{type_}\t:{f}\t{value}\n"
+        for f in values
+        for type_ in ("invoke", "ok")
+        for n, value in enumerate(values[f])
+    )
+
+
+def test_a_budget_that_runs_out_says_how_far_it_came(check: Check) -> None:
+    arguments = ["--model", "fifo-queue", "--budget-seconds", "0.2"]
+    code, out, _ = check(_all_at_once(), *arguments)
+    assert code == 2
+    assert out.startswith("UNKNOWN  undecided: the budget of 0.2 s ran out after ")
+    assert " before event " in out
+    assert "of 240 is valid" in out
+
+
+def test_an_interruption_ends_the_search_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "history.txt"
+    path.write_text(_all_at_once())
+    command = [sys.executable, "-m", "dsm_jepsen", "check", str(path), "--model", "fifo-queue"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)  # it has begun to search
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err.strip()) == (130, "", "dsm-jepsen: interrupted")
+
+
+OPEN = "{:process 3 :type :invoke :f :write :value 1}"
+DONE = "{:process 3 :type :ok :f :write :value 1}"
+JSON_OPEN = '{"process": 3, "type": "invoke", "f": "write", "value": 1}'
+
+MALFORMED: dict[str, tuple[str | bytes, str, str]] = {
+    "two open in one process": (
+        f"[{OPEN}\n{OPEN}]",
+        "register",
+        "history:2: event 1: process 3 invokes 'write' while",
+    ),
+    "two open, in JSON": (
+        f"{JSON_OPEN}\n\n{JSON_OPEN}",
+        "register",
+        "history:3: event 1: process 3 invokes 'write' w",
+    ),
+    "two open, in a log": (
+        "x\n1\t:invoke\t:read\tnil\n1\t:invoke\t:read\tnil",
+        "register",
+        "history:3: event 1: process 1 invokes 'read' while its 'read' of event 0 is open",
+    ),
+    "a completion of nothing": (
+        f"[\n\n{DONE}]",
+        "register",
+        "history:3: event 0: process 3 completes 'write' but has",
+    ),
+    "a completion of something else": (
+        f"[{OPEN}\n{DONE.replace('write', 'read')}]",
+        "register",
+        "history:2: event 1: process 3 completes 'read' but invoked 'write'",
+    ),
+    "unknown f": (
+        f"[{OPEN}\n{DONE}\n\n{OPEN.replace('write', 'increment')}]",
+        "cas-register",
+        "history:4: event 2: process 3's operation 'increment' is unknown to the model CasRegister",
+    ),
+    "a value that is no pair": (
+        f"[{OPEN}\n{DONE}\n{OPEN.replace('write', 'cas')}]",
+        "cas-register",
+        "history:3: event 2: the model CasRegister cannot take process 3's cas with the value 1: 1 is no ",
+    ),
+    "two letters are no pair": (
+        "1\t:invoke\t:cas\t12\n1\t:fail\t:cas\t12\n",
+        "cas-register",
+        "history:1: event 0: the model CasRegister cannot take process 1's cas with the value 12",
+    ),
+    "null put in": (
+        "1\t:invoke\t:enqueue\tnil\n1\t:ok\t:enqueue\tnil\n",
+        "fifo-queue",
+        "history:1: event 0: the model FifoQueue cannot take process 1's enqueue with the value null: null w",
+    ),
+    "a result of the wrong kind": (
+        "1\t:invoke\t:read\tnil\n1\t:ok\t:read\t5\n",
+        "set",
+        "history:2: event 1: the model RemovableSet cannot take process 1's read with the result 5: 5 is no ",
+    ),
+    "no key": (
+        f"[{OPEN}\n{DONE}]",
+        "registers",
+        "history:1: event 0: the model Registers cannot take process 3's wr",
+    ),
+    "a string is no number": (
+        '1\t:invoke\t:add\t"5"\n1\t:ok\t:add\t"5"\n',
+        "counter",
+        "history:1: event 0: the model Counter cannot take process 1's add with the value \"5\": '5' is",
+    ),
+    "another type": (
+        OPEN.replace("invoke", "begin"),
+        "register",
+        "history:1: event 0: type 'begin' is unknown",
+    ),
+    "another type, in a log": (
+        "1\t:begin\t:read\tnil",
+        "register",
+        "history:1: event 0: '1\\t:begin\\t:read\\tnil', e",
+    ),
+    "a process that is no number": (
+        OPEN.replace(" 3", " :a"),
+        "register",
+        "history:1: event 0: process is 'a'",
+    ),
+    "broken EDN in the middle": (f"[{OPEN}\n{{:process 3 :type]\n{DONE}]", "register", "history:2: seen ']'"),
+    "an EDN file that is cut short": (
+        f"[{OPEN}\n{DONE[:-9]}",
+        "register",
+        "history:2: seen 'the end', expected '}'",
+    ),
+    "broken JSON in the middle": (
+        f"{JSON_OPEN}\n{JSON_OPEN[:-9]}\n{JSON_OPEN}",
+        "register",
+        "history:2: not a JSON object: ",
+    ),
+    "a missing comma": (JSON_OPEN.replace(", ", " ", 1), "register", "history:1: "),
+    "a JSON file that is cut short": (
+        f"{JSON_OPEN}\n{JSON_OPEN[:-9]}",
+        "register",
+        "history:2: the last line is cut",
+    ),
+    "JSON that is no object": (
+        f"{JSON_OPEN}\n[1]",
+        "register",
+        "history:2: event 1: [1], expected an object such as",
+    ),
+    "a log that is cut short": (
+        TEXT[:-8],
+        "register",
+        "history:4: event 3: '1\\t:ok\\t', expected process, type",
+    ),
+    "nothing": ("", "register", "history: nothing is in it"),
+    "an empty vector": ("[]", "register", "history: no event is in it"),
+    "something else": (
+        "Dear diary,\n",
+        "register",
+        "history: no event is in it, expected op maps in EDN, JSON lines",
+    ),
+    "bytes": (b"a\n\x80\xff\x00", "register", "history:2: not text in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "model", "words"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_is_malformed_gets_no_verdict_but_file_and_line(
+    check: Check, content: str | bytes, model: str, words: str
+) -> None:
+    code, out, err = check(content, "--model", model)
+    assert (code, out) == (254, "")
+    assert err.startswith(f"dsm-jepsen: {words}")
+
+
+def test_models_that_know_all_operations_are_named_where_one_does_not(check: Check) -> None:
+    _, _, err = check("1\t:invoke\t:push\t5", "--model", "fifo-queue")
+    assert "these know all its operations:\n  stack  Last in, first out." in err
+
+
+def test_without_a_model_all_are_listed(check: Check) -> None:
+    code, out, err = check(EDN)
+    assert (code, out) == (254, "")
+    assert "history does not say what it should have been: name a --model; there are:" in err
+    assert [line.split()[0] for line in err.splitlines()[1:]] == list(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--model", "cas-regster"], "did you mean cas-register?", id="model, nearly"),
+        pytest.param(
+            ["--model", "mutex", "--initial", "1"], "mutex has no initial value", id="no initial value"
+        ),
+        pytest.param(["--model", "register", "--initial", "{"], "neither JSON nor EDN", id="no value"),
+        pytest.param(["--model", "counter", "--initial", "a"], "no whole number", id="a wrong initial value"),
+        pytest.param(["--model", "register", "--budget-seconds", "0"], "--budget-seconds", id="no time"),
+        pytest.param(["--json"], "judged by a --model", id="nothing to print"),
+    ],
+)
+def test_bad_arguments_are_told_from_bad_histories(check: Check, arguments: list[str], words: str) -> None:
+    code, _, err = check(EDN, *arguments)
+    assert code == 254
+    assert words in " ".join(err.split())
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["check", str(tmp_path)]) == 254
+    assert "expected the folder of a run" in capsys.readouterr().err
+    assert run_command(["check", str(tmp_path), *MODEL]) == 254
+    assert "expected a file, or the folder of a run" in capsys.readouterr().err
+
+
+def test_the_history_of_a_run_finds_its_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["run", "watch-log", "--seed", "3", "--out", str(tmp_path)]) == 0
+    history = tmp_path / "latest" / "history.jsonl"
+    capsys.readouterr()
+    assert run_command(["check", str(history)]) == 0
+    assert "gap-free-watch" in capsys.readouterr().out
+
+
+def test_debug_shows_where_it_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "history"
+    path.write_text(TEXT[:-8])
+    assert run_command(["check", str(path), *MODEL, "--debug"]) == 254
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_all_recorded_histories_get_their_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = os.environ.get("DSM_JEPSEN_CORPUS")
+    if not corpus:
+        pytest.skip("DSM_JEPSEN_CORPUS does not name the folder of recorded histories")
+    wrong: list[Any] = []
+    for line in (Path(corpus) / "expected.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        file, model, verdict = line.split("\t")
+        arguments = ["check", str(Path(corpus) / file), "--model", model]
+        if model == "multi-register":
+            arguments += ["--initial", '{"x": 0, "y": 0}']
+        elif file.startswith("knossos/cas-register") and "rethink" not in file:
+            arguments += ["--initial", "0"]
+        if run_command(arguments) != {"valid": 0, "invalid": 1}[verdict]:
+            wrong.append((file, capsys.readouterr()))
+    assert not wrong
