@@ -23,7 +23,7 @@ def families(folder: Path) -> Iterable[tuple[str, Iterable[Case]]]:
 def measured(folder: Path) -> None:
     """Judge all of them by kernel and twin."""
     print(
-        f"\n{'corpus':<18}{'files':>6}{'right':>6}{'cold ms':>10}{'warm ms':>10}{'twin ms':>10}{'slowest twin':>14}"
+        f"\n{'corpus':<18}{'files':>6}{'right':>6}{'cold ms':>9}{'warm ms':>9}{'twin ms':>9}{'slowest twin':>13}"
     )
     for title, cases in _cases(folder):
         kernel = [judged(history, model) for _, _, history, model, _ in cases]
@@ -34,8 +34,8 @@ def measured(folder: Path) -> None:
         cold, warm = sum(one.cold for one in kernel), sum(one.warm for one in kernel)
         slow, slowest = sum(one.warm for one in twin), max(one.warm for one in twin)
         print(
-            f"{title:<18}{len(cases):6}{right:6}{cold * 1e3:10.2f}{warm * 1e3:10.2f}"
-            f"{slow * 1e3:10.1f}{slowest * 1e3:14.1f}",
+            f"{title:<18}{len(cases):6}{right:6}{cold * 1e3:9.2f}{warm * 1e3:9.2f}"
+            f"{slow * 1e3:9.1f}{slowest * 1e3:13.1f}",
             flush=True,
         )
         for one, (name, _, history, _, expected) in zip(kernel, cases, strict=True):

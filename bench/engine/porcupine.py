@@ -79,7 +79,7 @@ class Peer:
 
 
 def build(go: Path, checkout: Path, folder: Path, *, core: int, seconds: float, bytes: int) -> Peer:  # noqa: A002
-    """Build the program with a Go toolchain (path of ``go``) and a checkout of porcupine; nothing is fetched."""
+    """Build the program with a toolchain (path of ``go``) and a checkout of porcupine; nothing is fetched."""
     source = Path(__file__).parent / "peer" / "main.go"
     (folder / "main.go").write_text(source.read_text())
     (folder / "go.mod").write_text(_GO_MOD.format(checkout.resolve()))
