@@ -31,7 +31,6 @@ from dsm_jepsen.checkers import check_linearizable, models
 from dsm_jepsen.history import History, edn, read_history
 
 TWIN_OPERATIONS = 10_000
-TWIN_SECONDS = 5
 LIMIT_SECONDS = 5
 VERDICTS = {True: "valid", False: "invalid", None: "UNKNOWN"}
 REGISTERS = {"cas": "register", "reg": "register", "uniq": "register"}
@@ -47,7 +46,7 @@ def made(names: Iterable[str]) -> Iterable[tuple[str, History]]:
             yield name, histories.finished(simulation, asked, 1)
 
 
-def generated(names: Iterable[str], *, twin: bool) -> None:
+def generated(names: Iterable[str], *, twin_seconds: float) -> None:
     print(f"{'history':<32}{'verdict':>8}{'cold ms':>10}{'warm ms':>10}{'MiB':>7}{'twin ms':>10}{'MiB':>6}")
     for name, history in made(names):
         model, known = histories.model_of(name), histories.Name.of(name).valid
@@ -56,11 +55,11 @@ def generated(names: Iterable[str], *, twin: bool) -> None:
         if kernel.valid is not known is not None and kernel.valid is not None:
             said = f"{said} WRONG"
         row = f"{name:<32}{said:>8}{kernel.cold * 1e3:10.2f}{kernel.warm * 1e3:10.2f}{kernel.megabytes:7.1f}"
-        if twin and histories.Name.of(name).operations <= TWIN_OPERATIONS:
-            slow = judged(history, model, seconds=TWIN_SECONDS, native=False, times=1)
+        if histories.Name.of(name).operations <= TWIN_OPERATIONS:
+            slow = judged(history, model, seconds=twin_seconds, native=False, times=1)
             row += f"{slow.warm * 1e3:10.1f}{slow.megabytes:6.0f}"
             if slow.valid is None:
-                row += f" >, stopped after {TWIN_SECONDS} s"
+                row += f" >, stopped after {twin_seconds:g} s"
             elif kernel.valid is not None and slow.valid != kernel.valid:
                 row += f" WRONG: {VERDICTS[slow.valid]}"
         print(row, flush=True)
@@ -190,6 +189,7 @@ def main() -> None:
     parser.add_argument(
         "--parts", default="generated,million,growth,corpus", help="what to measure without peer"
     )
+    parser.add_argument("--twin-seconds", type=float, default=2, help="the twin's limit for a history")
     parser.add_argument("--seconds", type=float, default=5, help="porcupine's limit for a history")
     parser.add_argument("--gigabytes", type=int, default=6, help="porcupine's limit of memory")
     parser.add_argument("--core", type=int, default=0, help="which core both run on")
@@ -212,7 +212,7 @@ def main() -> None:
             beside(peer, "generated", of_suite(names), twin=False)
         return
     parts: dict[str, Callable[[], None]] = {
-        "generated": lambda: generated(names, twin=True),
+        "generated": lambda: generated(names, twin_seconds=asked.twin_seconds),
         "million": million,
         "growth": lambda: growth(asked.chart),
         "corpus": lambda: corpus.measured(Path(asked.corpus)) if asked.corpus else None,

@@ -22,9 +22,8 @@ def families(folder: Path) -> Iterable[tuple[str, Iterable[Case]]]:
 
 def measured(folder: Path) -> None:
     """Judge all of them by kernel and twin."""
-    print(
-        f"\n{'corpus':<18}{'files':>6}{'right':>6}{'cold ms':>9}{'warm ms':>9}{'twin ms':>9}{'slowest twin':>13}"
-    )
+    columns = ("files", "right", "cold ms", "warm ms", "twin ms", "slowest")
+    print(f"\n{'corpus':<18}", *(f"{column:>8}" for column in columns))
     for title, cases in _cases(folder):
         kernel = [judged(history, model) for _, _, history, model, _ in cases]
         twin = [judged(history, model, native=False, times=3) for _, _, history, model, _ in cases]
@@ -33,11 +32,8 @@ def measured(folder: Path) -> None:
         )
         cold, warm = sum(one.cold for one in kernel), sum(one.warm for one in kernel)
         slow, slowest = sum(one.warm for one in twin), max(one.warm for one in twin)
-        print(
-            f"{title:<18}{len(cases):6}{right:6}{cold * 1e3:9.2f}{warm * 1e3:9.2f}"
-            f"{slow * 1e3:9.1f}{slowest * 1e3:13.1f}",
-            flush=True,
-        )
+        figures = (f"{second * 1e3:8.2f}" for second in (cold, warm, slow, slowest))
+        print(f"{title:<18} {len(cases):8} {right:8}", *figures, flush=True)
         for one, (name, _, history, _, expected) in zip(kernel, cases, strict=True):
             if expected is False and title == "knossos":
                 op = history[one.event]
