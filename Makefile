@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 QUICK   = not slow and not etcd and not zookeeper and not namespaces and not docker and not ssh
 
-.PHONY: help demo test slow check fix scenarios containers fuzz bench docs clean
+.PHONY: help demo test slow check fix scenarios containers fuzz sanitize wheels bench docs clean
 
 help:  ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -41,6 +41,12 @@ containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on et
 fuzz: $(VENV)/.dev  ## Try 20,000 histories per model: kernel, twin, and all orders must agree
 	DSM_JEPSEN_FUZZ=20000 $(BIN)/python -m pytest -q -n 2 tests/checkers/linearizability/test_agreement.py
 
+sanitize: $(VENV)/.dev  ## Run the kernel's tests with ASan and UBSan
+	scripts/sanitize $(BIN)/python
+
+wheels: $(VENV)/.dev  ## Build a wheel for this machine, and try it; cibuildwheel builds those of others
+	scripts/wheels $(PYTHON)
+
 bench: $(VENV)/.dev  ## Measure speed; prints figures, asserts nothing
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python -P $$file || exit 1; done
 
@@ -48,7 +54,7 @@ docs: $(VENV)/.dev  ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build -q -E -W -b html docs docs/_build
 
 clean:  ## Remove what these targets made
-	rm -rf $(VENV) docs/_build docs/reference/api .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/reference/api .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist src/dsm_jepsen/_native.*.so
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
