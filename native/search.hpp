@@ -1,11 +1,13 @@
 // The search: sweeps with ever weaker simplifications, until one of them decides.
 //
 // A sweep that keeps only the best configurations proves by reaching the end that a history is valid; one in which
-// whatever never returned may happen any number of times proves by getting stuck that it is not. Between the two
-// there is seldom a gap; where there is one the beam grows until nothing is left out.
+// whatever never returned may happen any number of times proves by getting stuck that it is not. If it does not get
+// stuck, either it used nothing more often than there was of it: then that is an explanation. Or it did; what it used
+// too often is counted from then on. The beam grows meanwhile until nothing is left out.
 #pragma once
 
 #include <iterator>
+#include <unordered_map>
 #include <utility>
 
 #include "sweep.hpp"
@@ -90,25 +92,71 @@ class Search {
     if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
     if (outcome.end == End::STUCK && (!outcome.pruned || at + 1 == until_)) return decided(Verdict::INVALID);
     auto& window = widened(at);
-    if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) {
-      if (until_ == INT32_MAX) return decided(Verdict::UNKNOWN);
-      verdict_.event = until_ - 1;  // shown by plenty, though an earlier return may be impossible already
-      return decided(Verdict::INVALID);
-    }
-    if (losses_ && until_ == INT32_MAX) {
-      // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck
-      // even so is a proof.
-      Bounds counted{8 * window.beam, {}, window.from, at + 1};
-      if (std::exchange(first_, false)) counted = {WIDE, {}, INT32_MAX, INT32_MAX};
-      auto plenty = sweep_.run(initial_, counted);
-      if (plenty.end == End::STOPPED) return decided(Verdict::UNKNOWN);
-      if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
-      if (until_ == verdict_.event + 1) return decided(Verdict::INVALID);
-    }
-    return false;
+    if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) return given_up();
+    if (!losses_) return false;
+    if (refining_) return refined();
+    if (until_ != INT32_MAX) return false;
+    // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck even
+    // so is a proof.
+    auto plenty = sweep_.run(initial_, {8 * window.beam, {}, window.from, at + 1, nullptr});
+    if (plenty.end == End::STOPPED) return given_up();
+    if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
+    return until_ == verdict_.event + 1 && decided(Verdict::INVALID);
   }
 
  private:
+  // Whether all is decided by supposing that there is plenty of all that never returned but for what is scarce.
+  bool refined() {
+    auto end = until_ == INT32_MAX ? INT32_MAX : until_ - 1;  // nothing survives that event
+    scarce_.resize(problem_.facts.size());
+    auto outcome = sweep_.run(initial_, {WIDE, {}, INT32_MAX, end, scarce_.data()});
+    if (outcome.end == End::STOPPED) return given_up();
+    refining_ = !outcome.pruned;
+    if (outcome.pruned) return false;
+    if (outcome.end == End::STUCK) {
+      until_ = outcome.event + 1;
+      states_ = std::move(outcome.states);
+      return until_ == verdict_.event + 1 && decided(Verdict::INVALID);
+    }
+    auto steps = sweep_.steps();
+    if (!enough(steps)) return false;
+    verdict_.order = ordered(steps, problem_, machine_, initial_);
+    verdict_.event = outcome.event;
+    verdict_.states = states_;
+    return decided(until_ == INT32_MAX ? Verdict::VALID : Verdict::INVALID);
+  }
+
+  // Whether there was enough of what never returned, each time that it was used; what was short is scarce now.
+  bool enough(std::vector<Step>& steps) {
+    std::unordered_map<std::int32_t, std::vector<std::int32_t>> lost;  // by symbol: places of calls
+    for (std::size_t at = 0; at < problem_.events.size(); at++) {
+      auto op = problem_.events[at];
+      if (op >= 0 && problem_.returns[op] == Problem::NEVER) lost[problem_.symbols[op]].push_back(static_cast<std::int32_t>(at));
+    }
+    std::unordered_map<std::int32_t, std::size_t> used;
+    bool all = true;
+    for (auto& step : steps) {
+      if (problem_.returns[step.operation] != Problem::NEVER) continue;
+      auto symbol = problem_.symbols[step.operation];
+      auto& calls = lost[symbol];
+      auto next = used[symbol]++;
+      if (next < calls.size() && calls[next] < step.event)
+        step.operation = problem_.events[calls[next]];
+      else {
+        scarce_[symbol] = 1;
+        all = false;
+      }
+    }
+    return all;
+  }
+
+  // The budget is at its end, or it is not worth more.
+  bool given_up() {
+    if (until_ == INT32_MAX) return decided(Verdict::UNKNOWN);
+    verdict_.event = until_ - 1;  // shown by plenty, though an earlier return may be impossible already
+    return decided(Verdict::INVALID);
+  }
+
   static constexpr std::size_t NARROW = 4, WIDE = 4096, WINDOWS = 8;
 
   // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
@@ -145,7 +193,9 @@ class Search {
   bool losses_ = false;
   std::size_t beam_;
   std::vector<Window> windows_;
-  bool first_ = true;
+  bool refining_ = true;
+  std::vector<std::uint8_t> scarce_;  // by symbol
+  std::vector<std::int32_t> states_;  // met by what is known to be impossible
   std::int32_t until_ = INT32_MAX;  // events to look at: it is known that they cannot all be explained
   Verdict verdict_;
 };

@@ -94,7 +94,9 @@ struct Bounds {
   // Events before this one at which whatever never returned may take effect any number of times after its call.
   // From here on it is counted, as if none of it had been used yet.
   std::int32_t plenty = 0;
-  std::int32_t until = INT32_MAX;  // events looked at
+  std::int32_t until = INT32_MAX;        // events looked at
+  // By symbol, if told at all: counted all the same. Of the rest no more is used than there is while that will do.
+  const std::uint8_t* scarce = nullptr;
 };
 
 enum class End { EXPLAINED, STUCK, STOPPED };
@@ -135,7 +137,8 @@ class Sweep {
   }
 
   Outcome run(int initial, const Bounds& bounds) {
-    told_ = bounds.plenty == 0;
+    told_ = bounds.plenty == 0 || bounds.scarce;
+    scarce_ = bounds.scarce;
     outcome_ = {};
     reset(initial);
     auto window = bounds.windows.begin();
@@ -160,7 +163,8 @@ class Sweep {
   std::vector<Step> steps() {
     if (layer_.items.empty()) return steps_;
     auto all = steps_;
-    append(all, layer_.items.front().trail);
+    auto less = [](const Config& one, const Config& other) { return one.excess < other.excess; };
+    append(all, std::min_element(layer_.items.begin(), layer_.items.end(), less)->trail);
     return all;
   }
 
@@ -171,6 +175,7 @@ class Sweep {
     std::int32_t state;
     std::uint32_t trail;  // node of what took effect last
     std::uint32_t used;   // counts of operations that never returned, in used_
+    std::uint32_t excess;  // how often one was used that there was not, or not yet
   };
 
   struct Node {
@@ -222,7 +227,7 @@ class Sweep {
     compact_at_ = 1 << 16;
     work_ = 0;
     layer_.clear();
-    add(layer_, Config{{}, {}, initial, 0, 0});
+    add(layer_, Config{{}, {}, initial, 0, 0, 0});
   }
 
   bool stopped() {
@@ -372,18 +377,20 @@ class Sweep {
     for (auto kind : offered_) {
       auto symbol = lost_[kind];
       auto count = used_[config.used + kind];
-      if (!plenty_ && count == supply_[kind]) continue;
+      bool short_of = count >= supply_[kind];
+      if (short_of && !supposed(kind)) continue;
       if (tried_in_[symbol] == round_) continue;  // one that will return does the same
       auto state = machine_.step(config.state, symbol);
       if (state == REJECT || state == config.state || !viable(state, event)) continue;
       auto after = config;
-      if (!plenty_) {
+      after.trail = node(config.trail, {ended_[kind][short_of ? 0 : count], event, false});
+      after.excess += short_of;
+      if (!plenty_ || scarce_) {
         auto from = config.used;
         after.used = static_cast<std::uint32_t>(used_.size());
         used_.resize(used_.size() + lost_.size());
         std::copy_n(used_.begin() + from, lost_.size(), used_.begin() + after.used);
         used_[after.used + kind]++;
-        after.trail = node(config.trail, {ended_[kind][count], event, false});
       }
       enter(after, state, symbol);
       arrive(after, slot, event);
@@ -424,13 +431,17 @@ class Sweep {
     return here_[state] = found;
   }
 
+  // Whether there is supposed to be plenty of a kind.
+  bool supposed(int kind) const { return plenty_ && !(scarce_ && scarce_[lost_[kind]]); }
+
   // Whatever can follow the second can follow the first, in the same state.
   bool dominates(const Config& one, const Config& other) const {
     if (!((one.done ^ other.done) | other.maybe).without(one.maybe).without(observers_).empty()) return false;
     if (!(other.done & observers_).without(one.done).empty()) return false;
+    if (one.excess > other.excess) return false;
     if (one.used == other.used) return true;
     for (auto kind : offered_)
-      if (used_[one.used + kind] > used_[other.used + kind]) return false;
+      if (used_[one.used + kind] > used_[other.used + kind] && !supposed(kind)) return false;
     return true;
   }
 
@@ -548,6 +559,7 @@ class Sweep {
   std::size_t beam_ = SIZE_MAX;  // now
   bool plenty_ = false;  // now
   bool told_ = true;     // trails are kept
+  const std::uint8_t* scarce_ = nullptr;  // by symbol, or none
   Outcome outcome_;
   std::vector<int> slots_;  // by slot: the operation
   std::vector<int> order_;  // slots of open operations that do not observe, first to return first

@@ -1,6 +1,6 @@
 """What a search is given, and what it finds: operations, symbols and states are numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
@@ -34,9 +34,16 @@ class Machine(Protocol):
 
 
 class Step(NamedTuple):
-    """An operation that took effect; ``anywhere``: before this place, where nothing that follows changes."""
+    """An operation that took effect.
+
+    Attributes:
+        operation: which.
+        event: at which it was made to.
+        anywhere: it may stand before this place as well, where nothing that follows changes.
+    """
 
     operation: int
+    event: int
     anywhere: bool
 
 
@@ -57,12 +64,15 @@ class Bounds(NamedTuple):
         plenty: events before this one at which whatever never returned may take effect any number of times
             after its call. From here on it is counted, as if none of it had been used yet.
         until: events looked at.
+        scarce: symbols that are counted all the same, if it is told at all; of the rest no more is used than
+            there is while that will do.
     """
 
     beam: int
     windows: Sequence[Window] = ()
     plenty: int = 0
     until: int = NEVER
+    scarce: Set[int] | None = None
 
 
 class End(Enum):

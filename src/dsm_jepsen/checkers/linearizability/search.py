@@ -1,12 +1,14 @@
 """The search: sweeps with ever weaker simplifications, until one of them decides.
 
 A sweep that keeps only the best configurations shows, by reaching the end, that a history is valid. One in
-which whatever never returned may happen any number of times shows, by getting stuck, that it is not. Between
-the two there is seldom a gap; where there is one, the beam grows until nothing is left out.
+which whatever never returned may happen any number of times shows, by getting stuck, that it is not. If that
+one does not get stuck, either it used nothing more often than there was of it: then it is an explanation. Or
+it did; what it used too often is counted from then on. Meanwhile the beam grows until nothing is left out.
 
 ``native/search.hpp`` is the same in C++.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +64,9 @@ class Search:
         self._beam = _NARROW if self._losses else 8 * _NARROW
         self._windows: list[Window] = []
         self._until = NEVER  # events to look at: it is known that they cannot all be explained
-        self._first = True
+        self._refining = True
+        self._scarce: set[int] = set()
+        self._states: Sequence[int] = ()  # met by what is known to be impossible
 
     def advance(self) -> bool:
         """Take a stage; true if it decided, or the budget is at its end."""
@@ -79,15 +83,12 @@ class Search:
             return self._decided(False)
         window = self._widened(at)
         if outcome.end is End.STOPPED or (self._until != NEVER and window.beam > _WIDE):
-            if self._until == NEVER:
-                return self._decided(None)
-            found.event = (
-                self._until - 1
-            )  # shown by plenty, though an earlier return may be impossible already
-            return self._decided(False)
-        if self._losses and self._until == NEVER:
-            return self._counted(window, at)
-        return False
+            return self._given_up()
+        if not self._losses:
+            return False
+        if self._refining:
+            return self._refined()
+        return self._until == NEVER and self._counted(window, at)
 
     def _counted(self, window: Window, at: int) -> bool:
         """Look whether it is stuck for want of what the beam left out.
@@ -95,15 +96,62 @@ class Search:
         Losses are counted from a while back only: being stuck even so is a proof.
         """
         bounds = Bounds(8 * window.beam, plenty=window.first, until=at + 1)
-        if self._first:
-            bounds = Bounds(_WIDE, plenty=NEVER)
-            self._first = False
         outcome = self._sweep.run(self._initial, bounds)
         if outcome.end is End.STOPPED:
-            return self._decided(None)
+            return self._given_up()
         if outcome.end is End.STUCK and not outcome.pruned:
             self._until = outcome.event + 1
         return self._until == self.found.event + 1 and self._decided(False)
+
+    def _refined(self) -> bool:
+        """Suppose that there is plenty of all that never returned, but for what is scarce."""
+        end = NEVER if self._until == NEVER else self._until - 1  # nothing survives that event
+        outcome = self._sweep.run(self._initial, Bounds(_WIDE, plenty=NEVER, until=end, scarce=self._scarce))
+        if outcome.end is End.STOPPED:
+            return self._given_up()
+        self._refining = not outcome.pruned
+        if outcome.pruned:
+            return False
+        if outcome.end is End.STUCK:
+            self._until = outcome.event + 1
+            self._states = outcome.states
+            return self._until == self.found.event + 1 and self._decided(False)
+        steps = self._enough(self._sweep.steps())
+        if steps is None:
+            return False
+        self.found.order = ordered(steps, self._problem, self._machine, self._initial)
+        self.found.event, self.found.states = outcome.event, self._states
+        return self._decided(self._until == NEVER)
+
+    def _enough(self, steps: Sequence[Step]) -> list[Step] | None:
+        """Say which of what never returned was used each time; ``None``: some was short, so it is scarce."""
+        events, symbols, returns, _ = self._problem
+        lost: dict[int, list[int]] = {}
+        for place, event in enumerate(events):
+            if event >= 0 and returns[event] == NEVER:
+                lost.setdefault(symbols[event], []).append(place)
+        used: Counter[int] = Counter()
+        short: set[int] = set()
+        told = []
+        for step in steps:
+            symbol, operation = symbols[step.operation], step.operation
+            if returns[operation] == NEVER:
+                calls = lost[symbol][used[symbol] :][:1]
+                used[symbol] += 1
+                if not calls or calls[0] >= step.event:
+                    short.add(symbol)
+                    continue
+                operation = events[calls[0]]
+            told.append(step._replace(operation=operation))
+        self._scarce |= short
+        return None if short else told
+
+    def _given_up(self) -> bool:
+        """The budget is at its end, or it is not worth more."""
+        if self._until == NEVER:
+            return self._decided(None)
+        self.found.event = self._until - 1  # shown by plenty; an earlier return may be impossible already
+        return self._decided(False)
 
     def _widened(self, at: int) -> Window:
         """Have more kept before an event where it got stuck: at first not long before, then ever longer."""
@@ -144,7 +192,7 @@ def ordered(steps: Sequence[Step], problem: Problem, machine: Machine, initial: 
     symbols, facts = problem.symbols, problem.facts
     places: list[_Place] = []
     state = initial
-    for operation, anywhere in steps:
+    for operation, _, anywhere in steps:
         symbol = symbols[operation]
         after = machine.step(state, symbol)
         if not anywhere or after == state:

@@ -56,12 +56,19 @@ _Trail = tuple["_Trail", Step] | None
 
 @dataclass(slots=True, eq=False)
 class _Configuration:
-    """One explanation; ``done`` and ``maybe`` are bits of open operations, ``used`` counts losses by kind."""
+    """One explanation.
+
+    Attributes:
+        done, maybe: bits of open operations.
+        used: counts of losses, by kind.
+        excess: how often one was used that there was not, or not yet.
+    """
 
     state: int
     done: int
     maybe: int
     used: tuple[int, ...]
+    excess: int
     trail: _Trail
 
 
@@ -93,20 +100,21 @@ class Sweep:
     def run(self, initial: int, bounds: Bounds) -> Outcome:
         """Sweep from the initial state as far as the bounds allow."""
         windows = list(reversed(bounds.windows))
-        self._told = not bounds.plenty
+        self._told = not bounds.plenty or bounds.scarce is not None
+        self._scarce = bounds.scarce
         self._slots: dict[int, int] = {}  # an open operation's bit: the operation
         self._order: list[int] = []  # bits of open operations that change something, first to return first
         self._bits: dict[int, int] = {}
         self._observers = self._total = 0
         self._calls: list[list[int]] = [[] for _ in self._lost]
         self._offered: list[int] = []
-        self._layer: _Layer = {initial: [_Configuration(initial, 0, 0, (0,) * len(self._lost), None)]}
+        self._layer: _Layer = {initial: [_Configuration(initial, 0, 0, (0,) * len(self._lost), 0, None)]}
         self._work = 0
         outcome = self._outcome = Outcome()
         end = min(len(self._problem.events), bounds.until)
         for at in range(end):
             event = self._problem.events[at]
-            outcome.event = at
+            outcome.event = self._at = at
             self._plenty = at < bounds.plenty
             while windows and windows[-1].end <= at:
                 windows.pop()
@@ -121,7 +129,9 @@ class Sweep:
     def steps(self) -> list[Step]:
         """One explanation of everything up to where the run ended."""
         steps = []
-        trail = next(iter(self._layer.values()))[0].trail
+        trail = min(
+            (one for group in self._layer.values() for one in group), key=lambda one: one.excess
+        ).trail
         while trail is not None:
             trail, step = trail
             steps.append(step)
@@ -205,13 +215,13 @@ class Sweep:
 
     def _arrive(self, one: _Configuration, bit: int) -> None:
         """Take up a configuration whose state is new at this event."""
-        state, done, maybe, used, trail = one.state, one.done, one.maybe, one.used, one.trail
+        state, done, maybe, trail = one.state, one.done, one.maybe, one.trail
         observed, nothing = self._look(state)
         if fresh := observed & ~done:
             for other in _each(fresh):
                 trail = self._then(trail, self._slots[other])
             done |= fresh
-        one = _Configuration(state, done, maybe | nothing & ~done, used, trail)
+        one = replace(one, done=done, maybe=maybe | nothing & ~done, trail=trail)
         if done & bit:
             self._add(self._next, replace(one, done=done ^ bit))
         elif self._add(self._seen, one):
@@ -244,7 +254,7 @@ class Sweep:
         if after in (REJECTED, one.state):
             return
         trail = self._then(one.trail, operation)
-        entered = _Configuration(after, one.done | bit, one.maybe & ~bit, one.used, trail)
+        entered = replace(one, state=after, done=one.done | bit, maybe=one.maybe & ~bit, trail=trail)
         self._add(self._next, replace(self._entered(entered, symbol), done=one.done))
 
     def _branch(self, one: _Configuration, bit: int) -> None:
@@ -266,19 +276,20 @@ class Sweep:
             if after in (REJECTED, state):
                 continue
             then = self._then(trail, self._slots[other])
-            entered = _Configuration(after, done | other, maybe & ~other, used, then)
+            entered = replace(one, state=after, done=done | other, maybe=maybe & ~other, trail=then)
             self._arrive(self._entered(entered, symbol), bit)
         for kind in self._offered:
             symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
-            if symbol in tried or (count == len(calls) and not self._plenty):
+            short = count >= len(calls)
+            if symbol in tried or (short and not self._supposed(kind)):
                 continue
             after = self._step(state, symbol)
             if after in (REJECTED, state):
                 continue
-            entered = _Configuration(after, done, maybe, used, None)
-            if not self._plenty:
+            entered = replace(one, state=after, excess=one.excess + short)
+            entered.trail = self._then(trail, calls[0 if short else count])
+            if not self._plenty or self._scarce is not None:
                 entered.used = (*used[:kind], count + 1, *used[kind + 1 :])
-                entered.trail = self._then(trail, calls[count])
             self._arrive(self._entered(entered, symbol), bit)
 
     def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
@@ -288,7 +299,7 @@ class Sweep:
         return one
 
     def _then(self, trail: _Trail, operation: int, *, anywhere: bool = False) -> _Trail:
-        return (trail, Step(operation, anywhere)) if self._told else None
+        return (trail, Step(operation, self._at, anywhere)) if self._told else None
 
     def _add(self, layer: _Layer, one: _Configuration) -> bool:
         """Add a configuration unless it is dominated; leave out those that it dominates."""
@@ -305,7 +316,16 @@ class Sweep:
             return False
         if other.done & self._observers & ~one.done:
             return False
-        return one.used is other.used or all(a <= b for a, b in zip(one.used, other.used, strict=True))
+        if one.excess > other.excess:
+            return False
+        return one.used is other.used or all(
+            a <= b or self._supposed(kind)
+            for kind, (a, b) in enumerate(zip(one.used, other.used, strict=True))
+        )
+
+    def _supposed(self, kind: int) -> bool:
+        """Whether there is supposed to be plenty of a kind."""
+        return self._plenty and not (self._scarce and self._lost[kind] in self._scarce)
 
     def _sifted(self) -> _Layer:
         """The next layer without what is beyond the beam.
