@@ -176,3 +176,15 @@ def test_one_container_stands_for_five_and_is_gone_afterwards(
     assert [row[0] for row in rows(lines, "cut")] == ["yes"] * 2
     left = docker_engine.api.containers(all=True, filters={"label": OWNER})
     assert str(os.getpid()) not in {found["Labels"][OWNER].split()[1] for found in left}
+
+
+def test_the_engine_of_linearizability_is_told_and_what_to_do_without_its_kernel(
+    tried: Tried, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried({})
+    monkeypatch.setitem(sys.modules, "dsm_jepsen._native", Mock())
+    assert "linearizability: native kernel" in page(capsys)[1]
+    monkeypatch.setitem(sys.modules, "dsm_jepsen._native", None)
+    told = " ".join(line.strip() for line in page(capsys)[1])
+    assert "linearizability: no native kernel" in told
+    assert "Install a C++ compiler" in told

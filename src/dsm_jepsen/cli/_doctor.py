@@ -8,8 +8,9 @@ import platform
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from importlib import metadata
+from importlib import import_module, metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,7 @@ def _versions(found: Found) -> Iterator[str]:
         except metadata.PackageNotFoundError:
             libraries.append(f"no {name}")
     yield f"libraries: {', '.join(libraries)}"
+    yield from _kernel()
     seen = {
         _PROGRAMS[name].format(version)
         for by_store in found.values()
@@ -147,6 +149,21 @@ def _versions(found: Found) -> Iterator[str]:
     known = {warning_of(one.versions) for by_store in found.values() for one in by_store.values()}
     for warning in sorted(filter(None, known)):
         yield from textwrap.wrap(f"warning: {warning}", _WIDTH, break_on_hyphens=False)
+
+
+def _kernel() -> Iterator[str]:
+    with suppress(ImportError):
+        import_module("dsm_jepsen._native")
+        yield "linearizability: native kernel"
+        return
+    yield from textwrap.wrap(
+        "linearizability: no native kernel, so histories are judged in Python: the verdicts are the same, "
+        "but take some 30 times as long. Install a C++ compiler and Python's headers (Debian: g++ and "
+        "python3-dev), then dsm-jepsen again",
+        _WIDTH,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
 
 
 def _head(title: str, clusters: Iterable[str], last: str = "", *, first: int = _FIRST) -> Iterator[str]:

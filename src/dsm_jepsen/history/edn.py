@@ -18,11 +18,6 @@ from dsm_jepsen.history._edn_values import Char, FrozenMap, Keyword, Symbol, Tag
 from dsm_jepsen.history.history import History, HistoryError
 from dsm_jepsen.history.op import Op
 
-try:
-    from dsm_jepsen import _native
-except ImportError:
-    _native = None  # type: ignore[assignment]
-
 __all__ = [
     "FORM",
     "Char",

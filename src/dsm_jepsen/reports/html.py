@@ -13,6 +13,7 @@ from dsm_jepsen.checkers import Verdict
 from dsm_jepsen.history import History
 from dsm_jepsen.reports._base import RunInfo
 from dsm_jepsen.reports._plot_style import BLACK, COLOURS, FAULT_COLOURS, GREY, RED, WHITE
+from dsm_jepsen.reports.counterexample import SHOWN, Counterexample, counterexample
 from dsm_jepsen.reports.details import Detail, details
 from dsm_jepsen.reports.faults import fault_rows
 from dsm_jepsen.reports.operations import counts, faults, row_index, rows
@@ -57,6 +58,7 @@ class _Finding(NamedTuple):
     culprits: tuple[tuple[int, int], ...]
     more: int
     details: list[Detail]
+    counterexample: Counterexample | None
 
 
 def write_report(
@@ -109,7 +111,7 @@ def write_report(
         faults=fault_rows(history, info.nodes, limit=_FAULTS_MAX),
         faults_left_out=max(sum(1 for _ in faults(history)) - _FAULTS_MAX, 0),
         fault_tones={"installed": "invalid", "indeterminate": "unknown", "ended": "valid"},
-        seconds=f"{history[len(history) - 1].time / 1e9:.1f}" if len(history) else "0",
+        seconds=_seconds(history),
         events=len(history),
     )
     path = folder / "report.html"
@@ -122,6 +124,8 @@ def _finding(name: str, verdict: Verdict, history: History) -> _Finding:
     for index in verdict.culprits:
         if 0 <= index < len(history):
             places.setdefault(row_index(history, index), index)
+    shown = counterexample(verdict.details)
+    hidden = SHOWN if shown else ()
     culprits = tuple((index, row) for row, index in places.items())
     return _Finding(
         name=name,
@@ -130,8 +134,15 @@ def _finding(name: str, verdict: Verdict, history: History) -> _Finding:
         anomaly=verdict.anomaly,
         culprits=culprits[:_CULPRITS_MAX],
         more=len(culprits[_CULPRITS_MAX:]),
-        details=details(verdict.details),
+        details=details({key: value for key, value in verdict.details.items() if key not in hidden}),
+        counterexample=shown,
     )
+
+
+def _seconds(history: History) -> str:
+    """Say how long it took; nothing where nobody took the time."""
+    last = history[len(history) - 1].time if len(history) else 0
+    return f"{last / 1e9:.1f}" if last >= 0 else ""
 
 
 def _inline(svg: str) -> str:

@@ -118,7 +118,7 @@ def _row(invoke: Op, completion: Op | None, info: RunInfo) -> Row:
     end = completion if completion is not None else invoke
     return Row(
         index=invoke.index,
-        time_s=f"{invoke.time / 1e9:.3f}",
+        time_s=f"{invoke.time / 1e9:.3f}" if invoke.time >= 0 else "",
         duration_ms="" if completion is None else _ms(completion.time - invoke.time),
         process=str(invoke.process),
         node=info.node_of(invoke.process) if isinstance(invoke.process, int) else "",
