@@ -11,7 +11,9 @@
 #include <system_error>
 #include <thread>
 
+#include "columns.hpp"
 #include "edn.hpp"
+#include "special_columns.hpp"
 #include "table.hpp"
 
 namespace {
@@ -52,14 +54,53 @@ std::unique_ptr<Case> sized(Machine machine, const Part& part, int initial, cons
   throw std::length_error("more than 4096 operations of one part are open at once");
 }
 
+// A register's part: with values that can be told apart it needs no search.
+class RegisterCase : public Case {
+ public:
+  RegisterCase(Table& table, const Part& part, const sweep::Stop& stop) : table_(table), part_(part), stop_(stop) {}
+  bool advance() override {
+    if (search_) return search_->advance();
+    if (shortcut()) return true;
+    search_ = sized(sweep::Assignments(table_.guarded), part_, table_.initial, stop_, [this](auto&, int state) { return shown(state); });
+    return search_->advance();
+  }
+  const sweep::Verdict& verdict() const override { return search_ ? search_->verdict() : verdict_; }
+  PyObject* state(int number) override { return search_->state(number); }
+
+ private:
+  struct Over {};
+
+  bool shortcut() try {
+    auto told = settle_register(table_.guarded, part_.problem, table_.initial, [&] {
+      if (stop_(0)) throw Over{};
+    });
+    if (!told || !told->exact) return false;
+    verdict_.kind = told->valid ? sweep::Verdict::VALID : sweep::Verdict::INVALID;
+    verdict_.event = told->event;
+    verdict_.order = std::move(told->order);
+    return true;
+  } catch (const Over&) {
+    return true;
+  }
+  PyObject* shown(int state) const {
+    auto* object = table_.values.object(state);
+    Py_INCREF(object);
+    return object;
+  }
+
+  Table& table_;
+  const Part& part_;
+  const sweep::Stop& stop_;
+  std::unique_ptr<Case> search_;
+  sweep::Verdict verdict_;
+};
+
 std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Stop& stop) {
   auto referred = [](PyObject* object) {
     Py_INCREF(object);
     return object;
   };
-  if (table.kind == Kind::VALUE)
-    return sized(sweep::Assignments(table.guarded), part, table.initial, stop,
-                 [&table, referred](auto&, int state) { return referred(table.values.object(state)); });
+  if (table.kind == Kind::VALUE) return std::make_unique<RegisterCase>(table, part, stop);
   if (table.kind == Kind::SEQUENCE) {
     sweep::Sequences machine(table.edits, table.beginning);
     machine.foresee(part.problem);
@@ -179,25 +220,6 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
   return told;
 }
 
-struct View {  // a column
-  Py_buffer buffer{};
-  View(PyObject* object, Py_ssize_t size) {
-    if (PyObject_GetBuffer(object, &buffer, PyBUF_SIMPLE) < 0) throw PythonError{};
-    if (buffer.itemsize != size) {
-      PyBuffer_Release(&buffer);
-      throw std::invalid_argument("a column has items of another size");
-    }
-  }
-  View(const View&) = delete;
-  View& operator=(const View&) = delete;
-  ~View() { PyBuffer_Release(&buffer); }
-  std::size_t size() const { return static_cast<std::size_t>(buffer.len / buffer.itemsize); }
-  template <class T>
-  const T* data() const {
-    return static_cast<const T*>(buffer.buf);
-  }
-};
-
 struct Object {
   PyObject ob_base;
   Table* table;
@@ -246,16 +268,8 @@ PyObject* check(PyObject* self, PyObject* arguments) {
     if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dn", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
                           &PyDict_Type, &errors, &seconds, &bytes))
       throw PythonError{};
-    View kinds(types, 1), who(processes, 8), whose(partners, 8);
-    auto length = kinds.size();
-    auto size = static_cast<Py_ssize_t>(length);
-    if (who.size() != length || whose.size() != length || PyList_Size(fs) != size || PyList_Size(values) != size)
-      throw std::invalid_argument("the columns differ in length");
-    Columns columns{kinds.data<std::uint8_t>(), who.data<std::int64_t>(), whose.data<std::int64_t>(), length, fs, values, errors};
-    if (length >= INT32_MAX) throw std::invalid_argument("more events than the kernel can count");
-    for (std::size_t at = 0; at < length; at++)
-      if (!columns.sound(at)) throw std::invalid_argument("the columns are not those of a history");
-    return judge(*reinterpret_cast<Object*>(self)->table, columns, seconds, static_cast<std::size_t>(bytes));
+    Given given(types, processes, partners, fs, values, errors);
+    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes));
   });
 }
 
@@ -274,7 +288,29 @@ PyObject* read_history(PyObject*, PyObject* arguments) {
   });
 }
 
-PyMethodDef functions[] = {{"read_history", read_history, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
+// Judge a history of a family by a case that needs no search; None if there is none, or it cannot tell.
+PyObject* settle(PyObject*, PyObject* arguments) {
+  return safely([&] {
+    PyObject *put, *get, *judges, *refusal, *canonical, *types, *processes, *partners, *fs, *values, *errors;
+    int family = 0;
+    long long initial = 0;
+    if (!PyArg_ParseTuple(arguments, "iUULOOOOOOO!O!O!", &family, &put, &get, &initial, &judges, &refusal, &canonical, &types,
+                          &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values, &PyDict_Type, &errors))
+      throw PythonError{};
+    Given given(types, processes, partners, fs, values, errors);
+    Special special(static_cast<Family>(family), put, get, judges, refusal, canonical);
+    if (!special.read(given.columns)) return borrowed(Py_None);
+    auto told = special.settle(initial, [] {
+      if (PyErr_CheckSignals() < 0) throw PythonError{};
+    });
+    if (!told) return borrowed(Py_None);
+    auto order = bytes_of(told->order), culprits = bytes_of(told->culprits);
+    return owned(Py_BuildValue("(iiiOOi)", told->valid, told->event, told->exact, order.it, culprits.it, special.size()));
+  });
+}
+
+PyMethodDef functions[] = {{"settle", settle, METH_VARARGS, "Judge a history's columns by a case that needs no search."},
+                           {"read_history", read_history, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
                            {nullptr, nullptr, 0, nullptr}};
 PyMethodDef methods[] = {{"check", check, METH_VARARGS, "Judge a history's columns, part by part."}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},

@@ -42,3 +42,20 @@ def read_history(
 ) -> (
     tuple[bytes, bytes, bytes, bytes, list[str], list[Any], dict[int, Any], dict[int, dict[str, Any]]] | None
 ): ...
+def settle(
+    family: int,
+    put: str,
+    get: str,
+    initial: int,
+    judges: Callable[[str], bool],
+    refusal: Callable[[Any], list[Any] | None],
+    canonical: Callable[[Any], bytes],
+    types: bytes | bytearray,
+    processes: array[int],
+    partners: array[int],
+    fs: list[str],
+    values: list[Any],
+    errors: dict[int, Any],
+    /,
+) -> tuple[int, int, int, bytes, bytes, int] | None:
+    """Valid, event, exact, order and culprits as 32-bit integers, operations."""

@@ -3,7 +3,7 @@
 import sys
 from array import array
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -16,6 +16,7 @@ from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
 from dsm_jepsen.checkers.linearizability.fitting import refuse_others, refuse_values
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
+from dsm_jepsen.checkers.linearizability.special import Settled, settle_columns
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
 from dsm_jepsen.checkers.models import Determinized, Model, NonDeterministic, deterministic
 from dsm_jepsen.history import Columns, History
@@ -49,12 +50,15 @@ class Part:
 
     Attributes:
         key: which; ``None`` if the model does not tell several apart.
-        valid: ``None`` if the budget ran out.
+        valid: ``None`` if it was undecided when the search ended: the budget ran out, or another part was
+            found to be invalid, which is enough.
         event: invalid: index of the return that cannot be explained; unknown: all before it is valid.
-        states: invalid: what the machine could have been in when that operation took effect.
+        states: invalid: what the machine could have been in when that operation took effect; none if it was
+            settled without a search.
         order: indexes of the invocations that took effect, in an order that explains all before ``event``.
         widest: the most explanations there were at one moment.
         operations: how many were judged.
+        culprits: invalid, and settled without a search: invocations of operations that contradict each other.
     """
 
     key: Hashable
@@ -64,6 +68,7 @@ class Part:
     order: "array[int]"
     widest: int
     operations: int
+    culprits: Sequence[int] = ()
 
 
 def check_parts(
@@ -85,7 +90,10 @@ def check_columns(
 ) -> list[Part]:
     """Do the same for a history's columns; of the processes only the nemesis is told apart."""
     limit, model = budget or Budget(), deterministic(model)
-    if native and _native is not None:
+    kernel = _native if native else None
+    if (settled := settle_columns(columns, model, kernel=kernel)) is not None:
+        return [_settled(settled)]
+    if kernel is not None:
         answers = _with_kernel(model, columns, limit)
     else:
         end = monotonic() + limit.seconds
@@ -148,6 +156,12 @@ def _part(answer: twin.Answer) -> Part:
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
 
 
+def _settled(found: Settled) -> Part:
+    event = -1 if found.valid else found.event
+    order = array("i", found.order)
+    return Part(None, found.valid, event, (), order, 1, found.operations, tuple(found.culprits))
+
+
 _EVIDENCE = 10.0
 """Seconds at most for finding a counterexample, when it is asked for."""
 
@@ -207,9 +221,10 @@ class Linearizability:
         Raises:
             EvidenceError: the evidence does not stand up.
         """
-        part = next((part for part in self.parts if part.valid is False), None)
-        if part is None:
+        wrong = [part for part in self.parts if part.valid is False]
+        if not wrong:
             return None
+        part = min(wrong, key=lambda part: part.event)
         end = monotonic() + min(self.budget.seconds, _EVIDENCE)
         model = deterministic(self.model)
 

@@ -1,42 +1,64 @@
 """Histories that need no search: of containers and registers whose values can be told apart.
 
-Each case is exact, and applies by itself where the history is of its kind: ``settle_history`` says ``None``
+Each case is exact, and applies by itself where the history is of its kind: ``settle_columns`` says ``None``
 of every other one. What is common to all is in ``_intervals``; ``_passages`` is what queues and stacks
-share.
+share. ``native/special*.hpp`` is the same in C++; there registers are judged part by part, on what the search
+would be given.
 """
 
+from array import array
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.meaning import refusal_of
+from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical, refusal_of
 from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special import bags, counters, queues, registers, sets, stacks
-from dsm_jepsen.checkers.linearizability.special._intervals import Case, Intervals, Role, Settled, settle
+from dsm_jepsen.checkers.linearizability.special._intervals import Case, Intervals, Role, settle
+from dsm_jepsen.checkers.linearizability.special._intervals import Settled as Settled
 from dsm_jepsen.checkers.linearizability.special._passages import distinct
 from dsm_jepsen.checkers.models import Model
 from dsm_jepsen.checkers.models._values import frozen
 from dsm_jepsen.checkers.models.collections import Counter, GrowOnlySet
 from dsm_jepsen.checkers.models.queues import FifoQueue, Stack, UnorderedQueue
 from dsm_jepsen.checkers.models.registers import CasRegister, Register
-from dsm_jepsen.history import History
+from dsm_jepsen.history import Columns
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
 
 
-def settle_history(history: History, model: Model) -> Settled | None:
+def settle_columns(columns: Columns, model: Model, *, kernel: Any = None) -> Settled | None:
     """Judge a history if it is of a kind that needs no search.
 
     Args:
-        history: the events.
+        columns: the events.
         model: what should have happened; one that is not keyed.
+        kernel: the native one, if it is to be used.
     """
     family = _FAMILIES.get(type(model))
-    known = intervals(history, model, family) if family else None
-    if family is None or known is None or not known.calls:
+    if family is None:
+        return None
+    if kernel is not None:
+        return _settled_by_kernel(columns, model, family, kernel)
+    known = intervals(columns, model, family)
+    if known is None or not known.calls:
         return None
     case = family.case(known, model)
     return settle(case, known) if case else None
+
+
+def _settled_by_kernel(columns: Columns, model: Any, family: "Family", kernel: Any) -> Settled | None:
+    initial = model.initial if isinstance(model, Counter) else 0
+    if family.number is None or abs(initial) >= _LARGE:
+        return None
+    refusal = Meaning(model).refusal
+    told = kernel.settle(
+        family.number, family.put, family.get, initial, model.judges, refusal, canonical, *columns
+    )
+    if told is None:
+        return None
+    valid, event, exact, order, culprits, operations = told
+    return Settled(bool(valid), event, bool(exact), array("i", order), array("i", culprits), operations)
 
 
 class Family(NamedTuple):
@@ -47,6 +69,7 @@ class Family(NamedTuple):
         get: name of the operations that get something; there are no others.
         case: gives what judges intervals, if these are of the kind.
         null: what it means to get null; ``None``: not of the kind.
+        number: by which the kernel knows it; ``None``: it does not.
         value: makes what was got a value that can be compared.
         argument: the same for what was put.
     """
@@ -55,20 +78,21 @@ class Family(NamedTuple):
     get: str
     case: Callable[[Intervals, Any], Case | None]
     null: Callable[[Any], Role | None]
+    number: int | None
     value: Callable[[Any], Any] = frozen
     argument: Callable[[Any], Any] = frozen
 
 
-def intervals(history: History, model: Model, family: Family) -> Intervals | None:
+def intervals(columns: Columns, model: Model, family: Family) -> Intervals | None:
     """Read a history as intervals; ``None`` if something in it is not of the family."""
-    types, _, partners, fs, values, errors = history.columns
+    types, processes, partners, fs, values, errors = columns
     null = family.null(model)
     roles: list[Role] = []
     told: list[Any] = []
     calls: list[int] = []
     returns: list[int] = []
     for at, code in enumerate(types):
-        if code != _INVOKE:
+        if code != _INVOKE or processes[at] < 0:
             continue
         f, partner = fs[at], partners[at]
         ending = _INFO if partner < 0 else types[partner]
@@ -144,12 +168,23 @@ def _null_is_a_value(model: Register) -> Role | None:
     return Role.GET if model.initial is None else None
 
 
+def _nothing(model: Model) -> Role:
+    return Role.EMPTY
+
+
+def _no_value(model: Model) -> None:
+    return None
+
+
+_LARGE: Final = 1 << 60
+"""Counts in the kernel are smaller."""
+
 _FAMILIES: Final[Mapping[type, Family]] = {
-    Register: Family("write", "read", _register, _null_is_a_value),
-    CasRegister: Family("write", "read", _register, _null_is_a_value),
-    FifoQueue: Family("enqueue", "dequeue", _if_distinct(queues.judge), lambda model: Role.EMPTY),
-    UnorderedQueue: Family("enqueue", "dequeue", _if_distinct(bags.judge), lambda model: Role.EMPTY),
-    Stack: Family("push", "pop", _if_distinct(stacks.judge), lambda model: Role.EMPTY),
-    GrowOnlySet: Family("add", "read", _set, lambda model: None, _elements),
-    Counter: Family("add", "read", _counter, lambda model: None, _whole, _whole),
+    Register: Family("write", "read", _register, _null_is_a_value, None),
+    CasRegister: Family("write", "read", _register, _null_is_a_value, None),
+    FifoQueue: Family("enqueue", "dequeue", _if_distinct(queues.judge), _nothing, 0),
+    UnorderedQueue: Family("enqueue", "dequeue", _if_distinct(bags.judge), _nothing, 1),
+    Stack: Family("push", "pop", _if_distinct(stacks.judge), _nothing, 2),
+    GrowOnlySet: Family("add", "read", _set, _no_value, 3, _elements),
+    Counter: Family("add", "read", _counter, _no_value, 4, _whole, _whole),
 }

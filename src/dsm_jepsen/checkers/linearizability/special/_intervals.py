@@ -4,6 +4,7 @@ A special case is a function of intervals alone. It answers with an order that e
 operations that contradict each other: without the others too, no order would explain them.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -27,7 +28,8 @@ class Intervals(NamedTuple):
         roles: what each does.
         values: what each puts or gets; ``None`` where nobody was told what it got.
         calls: where each began.
-        returns: where each ended, or ``NEVER``: it took effect later than its call, or not at all.
+        returns: where each ended, or ``NEVER``: it took effect later, or not at all. If its value
+            is known, it had no other.
     """
 
     roles: Sequence[Role]
@@ -36,18 +38,10 @@ class Intervals(NamedTuple):
     returns: Sequence[int]
 
     def before(self, event: int) -> "Intervals":
-        """Give what was known just before an event."""
-        parts: tuple[list[Role], list[Any], list[int], list[int]] = ([], [], [], [])
-        roles, values, calls, returns = parts
-        for role, value, call, end in zip(*self, strict=True):
-            if call >= event:
-                break
-            known = end < event
-            roles.append(role if known or role is not Role.EMPTY else Role.GET)
-            values.append(value if known or role is Role.PUT else None)
-            calls.append(call)
-            returns.append(end if known else NEVER)
-        return Intervals(*parts)
+        """Give what was called before an event; what had not returned need not have happened."""
+        many = bisect_left(self.calls, event)
+        returns = [end if end < event else NEVER for end in self.returns[:many]]
+        return Intervals(self.roles[:many], self.values[:many], self.calls[:many], returns)
 
     def only(self, operations: Sequence[int]) -> "Intervals":
         """Give some of the operations, as if there had been no others."""
@@ -87,6 +81,7 @@ class Settled:
         exact: invalid: that is the first; everything before ``event`` is explained.
         order: explains everything that returned, before ``event`` if invalid; nothing if not ``exact``.
         culprits: invalid: operations that contradict each other; nothing else up to ``event`` bears on them.
+        operations: how many were judged.
     """
 
     valid: bool
@@ -94,12 +89,13 @@ class Settled:
     exact: bool
     order: Sequence[int]
     culprits: Sequence[int]
+    operations: int
 
 
 def settle(case: Case, known: Intervals) -> Settled | None:
     """Judge intervals, and look for the first return that cannot be explained.
 
-    Every prefix is judged by what was known then: of what had not returned yet, no result. Where the
+    In a prefix, what had not returned yet may have happened, as it was to end, or not. Where the
     contradiction that was found ends is a good guess; where it is not the first, halving finds the first.
 
     Returns:
@@ -109,7 +105,7 @@ def settle(case: Case, known: Intervals) -> Settled | None:
     if found is None:
         return None
     if isinstance(found, Explained):
-        return Settled(True, NEVER, True, _invocations(known, found.order), ())
+        return Settled(True, NEVER, True, _invocations(known, found.order), (), len(known.calls))
     good, explained, here = 0, None, known
     culprits: Sequence[int] = ()
     bad = 1 + last_return(known, range(len(known.calls)))
@@ -132,7 +128,8 @@ def settle(case: Case, known: Intervals) -> Settled | None:
         else:
             good, explained = at, found
     exact = explained is not None
-    return Settled(False, bad - 1, exact, _invocations(known, explained.order) if explained else (), culprits)
+    order = _invocations(known, explained.order) if explained else ()
+    return Settled(False, bad - 1, exact, order, culprits, len(known.calls))
 
 
 def _end(case: Case, known: Intervals, found: Contradiction) -> int:

@@ -8,17 +8,24 @@ operation is moved over another that it must not precede or follow; and every pa
 values. So all empty gets can be had at once, and the rest is judged part by part.
 
 Puts that never returned count if the value was got, and are left out otherwise. Gets that never returned
-may have taken what nobody is known to have got; ``Passages.account`` gives them values.
+may have taken what nobody is known to have got: ``ordered`` gives them values. In a prefix, gets that were
+open still may have happened too, but only as they ended later.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
 from dsm_jepsen.checkers.linearizability.problem import NEVER
-from dsm_jepsen.checkers.linearizability.special._intervals import Contradiction, Intervals, Role
+from dsm_jepsen.checkers.linearizability.special._intervals import (
+    Contradiction,
+    Explained,
+    Finding,
+    Intervals,
+    Role,
+)
 
 NOBODY: Final = -1
 """Got it."""
@@ -33,8 +40,9 @@ class Passages:
     Attributes:
         put: the operation.
         get: the operation, or ``NOBODY``.
-        lost: gets that never returned.
+        lost: gets that never returned, of nobody knows what.
         empty: gets that found nothing.
+        own: values whose get need not have happened.
     """
 
     put: list[int] = field(default_factory=list)
@@ -45,6 +53,7 @@ class Passages:
     get_ended: list[int] = field(default_factory=list)
     lost: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
+    own: list[int] = field(default_factory=list)
 
     def left(self) -> list[int]:
         """Values that nobody got, by the ends of their puts."""
@@ -52,18 +61,26 @@ class Passages:
             (one for one, get in enumerate(self.get) if get == NOBODY), key=self.put_ended.__getitem__
         )
 
-    def account(self, known: Intervals) -> None:
-        """Give the lost gets, by their calls, to values that nobody got, by the ends of their puts."""
-        for value, get in zip(self.left(), self.lost, strict=False):
+    def account(self, known: Intervals, values: Sequence[int]) -> None:
+        """Give the lost gets, by their calls, to values."""
+        for value, get in zip(values, self.lost, strict=False):
             self.get[value], self.get_called[value], self.get_ended[value] = get, known.calls[get], NEVER
 
-    def gotten(self) -> "Passages":
-        """Give only the values that somebody is known to have got."""
-        some = [one for one, get in enumerate(self.get) if get != NOBODY]
+    def copy(self) -> "Passages":
+        """Give the same once more, to be accounted for."""
         columns = (self.put, self.get, self.put_called, self.put_ended, self.get_called, self.get_ended)
-        put, get, *four = ([column[one] for one in some] for column in columns)
-        put_called, put_ended, get_called, get_ended = four
-        return Passages(put, get, put_called, put_ended, get_called, get_ended, empty=self.empty)
+        put, get, put_called, put_ended, get_called, get_ended = map(list[int], columns)
+        return Passages(put, get, put_called, put_ended, get_called, get_ended, self.lost, self.empty)
+
+    def without_own(self, since: int = NEVER) -> "Passages":
+        """Give the same as if gets that need not have happened had not, and what is left were gone since."""
+        some = self.copy()
+        for value in self.own:
+            some.get[value], some.get_ended[value] = NOBODY, NEVER + 1
+            some.get_called[value] = min(since, self.get_called[value]) if since < NEVER else NEVER
+        for value in self.left():
+            some.get_called[value] = since
+        return some
 
     def moments(self, known: Intervals) -> "list[tuple[int, int]] | Contradiction":
         """Find for each empty get the first event after which nothing is surely inside; in their order."""
@@ -138,36 +155,91 @@ class Passages:
 def passages(known: Intervals) -> Passages | Contradiction:
     """Find each value's operations; it was put at all, not after it was got, and got once."""
     found = Passages()
-    roles, values, calls, returns = known
-    got: dict[object, int] = {}
-    puts: dict[object, int] = {}
-    for one, role in enumerate(roles):
-        if role is Role.PUT:
-            puts[values[one]] = one
-        elif returns[one] == NEVER:
-            found.lost.append(one)
-        elif role is Role.EMPTY:
-            found.empty.append(one)
-        else:
-            value = values[one]
-            if value in got:
-                return Contradiction([puts[value], got[value], one] if value in puts else [one])
-            got[value] = one
-    for value, put in puts.items():
-        get = got.pop(value, NOBODY)
+    got = _gets(known, found)
+    if isinstance(got, Contradiction):
+        return got
+    _, values, calls, returns = known
+    maybe: dict[object, int] = {}
+    for one in found.own:
+        maybe.setdefault(values[one], one)
+    found.own = []
+    for put, role in enumerate(known.roles):
+        if role is not Role.PUT:
+            continue
+        get = got.pop(values[put], NOBODY)
+        if get == NOBODY and returns[put] != NEVER:
+            get = maybe.get(values[put], NOBODY)
         if get != NOBODY and returns[get] < calls[put]:
             return Contradiction([put, get], by=returns[get])
         if get == NOBODY and returns[put] == NEVER:
             continue
+        open_ = get == NOBODY or returns[get] == NEVER
+        if open_ and get != NOBODY:
+            found.own.append(len(found.put))
         found.put.append(put)
         found.get.append(get)
         found.put_called.append(calls[put])
         found.put_ended.append(returns[put])
         found.get_called.append(NEVER if get == NOBODY else calls[get])
-        found.get_ended.append(NEVER + 1 if get == NOBODY else returns[get])
+        found.get_ended.append(NEVER + 1 if open_ else returns[get])
     if got:
         return Contradiction([next(iter(got.values()))])
     return found
+
+
+def _gets(known: Intervals, found: Passages) -> dict[object, int] | Contradiction:
+    """Give by value the get that returned; note the other gets, ``own`` as operations for now."""
+    puts = {value: one for one, value in enumerate(known.values) if known.roles[one] is Role.PUT}
+    got: dict[object, int] = {}
+    for one, (role, value, _, end) in enumerate(zip(*known, strict=True)):
+        if role is Role.EMPTY and end != NEVER:
+            found.empty.append(one)
+        elif role is Role.GET and value is None:
+            found.lost.append(one)
+        elif role is Role.GET and end == NEVER:
+            found.own.append(one)
+        elif role is Role.GET:
+            if value in got:
+                return Contradiction([puts[value], got[value], one] if value in puts else [one])
+            got[value] = one
+    return got
+
+
+Order = Callable[[Passages, Intervals], Finding]
+Wanting = Callable[[Passages, Intervals], list[int]]
+
+
+def ordered(known: Intervals, order: Order, wanting: Wanting, *, exact: bool) -> Finding | None:
+    """Find an order with gets given to values, or a contradiction whatever they are given to.
+
+    Args:
+        known: the history.
+        order: judges where every value that is gone has a get.
+        wanting: names the values that nobody got, those first that need a get first.
+        exact: whether to give them in this order forbids nothing.
+    """
+    through = passages(known)
+    if isinstance(through, Contradiction):
+        return through
+    found: Finding | None = None
+    for ways in [through, through.without_own()][: 2 if through.own and through.lost else 1]:
+        given = ways.copy()
+        given.account(known, wanting(ways, known))
+        found = order(given, known)
+        if isinstance(found, Explained):
+            return Explained(_trimmed(found.order, known))
+    if not through.lost or (exact and not through.own):
+        return found
+    found = order(through.without_own(known.calls[through.lost[0]]), known)
+    return found if isinstance(found, Contradiction) else None
+
+
+def _trimmed(order: Sequence[int], known: Intervals) -> Sequence[int]:
+    """Leave out what need not have happened at the end: there values that are inside may lie above it."""
+    many = len(order)
+    while many and known.returns[order[many - 1]] == NEVER:
+        many -= 1
+    return order[:many]
 
 
 def distinct(known: Intervals) -> bool:

@@ -26,15 +26,15 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Finding,
     Intervals,
 )
-from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, passages
+from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, ordered
 
 
-def judge(known: Intervals) -> Finding:
+def judge(known: Intervals) -> Finding | None:
     """Find an order, or a contradiction: of a value, of two, or of an empty queue with those inside."""
-    through = passages(known)
-    if isinstance(through, Contradiction):
-        return through
-    through.account(known)
+    return ordered(known, _order, lambda through, known: through.left(), exact=True)
+
+
+def _order(through: Passages, known: Intervals) -> Finding:
     moments = through.moments(known)
     if isinstance(moments, Contradiction):
         return moments

@@ -43,7 +43,7 @@ def judge(known: Intervals) -> Finding:
     if found:
         return found
     unseen = [[one for one in group if known.returns[one] != NEVER] for group in adds.values()]
-    return rounds.added([group for group in unseen if group]) or Explained(rounds.order())
+    return rounds.added(sorted(group for group in unseen if group)) or Explained(rounds.order())
 
 
 def _grown(
@@ -61,7 +61,7 @@ def _grown(
             new = elements - seen
             if not new <= adds.keys():
                 return Contradiction([one], known.returns[one])
-            found = rounds.added([adds.pop(element) for element in new])
+            found = rounds.added(sorted(adds.pop(element) for element in new))
             seen = elements
         found = found or rounds.read(one)
         if found:

@@ -15,10 +15,13 @@ the smaller of the two sides has operations, because moments are looked for from
 all, O(n log n) and the width of concurrency. (Lee & Mathur's "decrease and conquer", OOPSLA 2025, has the
 same cost.)
 
-Pops that never returned: if there is an order without them, it explains the history. If there is none even
-for the values that were popped, nothing does. Between the two it is left to the general search.
+Pops that never returned are given to values that nobody got, the first called to that which has to be gone
+first: before the end of a pop of what is surely below it, or of one that found nothing. If there is an order
+then, it explains the history. If there is none even with such a pop for each of these values, as early as the
+first of them, nothing does. Between the two it is left to the general search.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from typing import Final, NamedTuple
@@ -30,24 +33,25 @@ from dsm_jepsen.checkers.linearizability.special._intervals import (
     Finding,
     Intervals,
 )
-from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, passages
+from dsm_jepsen.checkers.linearizability.special._passages import NOBODY, Passages, ordered
 
 _NO: Final = -1
 
 
 def judge(known: Intervals) -> Finding | None:
     """Find an order, or a contradiction, or neither."""
-    through = passages(known)
-    if isinstance(through, Contradiction):
-        return through
-    found = _without_lost(through, known)
-    if not through.lost or isinstance(found, Explained):
-        return found
-    found = _without_lost(through.gotten(), known)
-    return found if isinstance(found, Contradiction) else None
+    return ordered(known, _order, _wanting, exact=False)
 
 
-def _without_lost(through: Passages, known: Intervals) -> Finding:
+def _wanting(through: Passages, known: Intervals) -> list[int]:
+    left = through.left()
+    if not left or not through.lost:
+        return left
+    until = _deadlines(through, known)
+    return sorted(left, key=until.__getitem__)
+
+
+def _order(through: Passages, known: Intervals) -> Finding:
     moments = through.moments(known)
     if isinstance(moments, Contradiction):
         return moments
@@ -57,6 +61,34 @@ def _without_lost(through: Passages, known: Intervals) -> Finding:
         stack.part(part, empties[number] if number < len(empties) else ())
     values = stack.conquer()
     return Contradiction(through.operations(values, NEVER, known)) if values else Explained(stack.order())
+
+
+def _deadlines(through: Passages, known: Intervals) -> list[int]:
+    """Find by when each of the values that nobody got surely has to be gone."""
+    until = [NEVER] * len(through.put)
+    by_put = sorted(range(len(until)), key=through.put_ended.__getitem__)
+    size = known.calls[-1] + 2
+    soonest = [NEVER] * (size + 1)  # ends of gets, by their calls backwards: a tree of minima
+    ahead = 0
+    for value, called in enumerate(through.put_called):
+        while through.put_ended[by_put[ahead]] < called:
+            below, ahead = by_put[ahead], ahead + 1
+            at = size - through.get_called[below]
+            while 0 < at <= size:
+                soonest[at] = min(soonest[at], through.get_ended[below])
+                at += at & -at
+        at = size - through.put_ended[value]
+        while through.get[value] == NOBODY and at > 0:
+            until[value] = min(until[value], soonest[at])
+            at -= at & -at
+    empties: list[tuple[int, int]] = []  # by calls backwards: the soonest end from there on
+    for one in sorted(through.empty, reverse=True):
+        end = min(known.returns[one], empties[-1][1] if empties else NEVER)
+        empties.append((-known.calls[one], end))
+    for value in through.left():
+        if after := bisect_left(empties, (-through.put_ended[value],)):
+            until[value] = min(until[value], empties[after - 1][1])
+    return until
 
 
 class _Lines:

@@ -1,0 +1,194 @@
+// A history's columns as intervals, for the cases that need no search; see special/__init__.py.
+#pragma once
+
+#include "special_cases.hpp"
+#include "special_stacks.hpp"
+#include "table.hpp"
+
+namespace python {
+
+enum class Family { QUEUE, BAG, STACK, SET, COUNTER };
+
+// Reads a history as intervals, unless something in it is not of the family.
+class Special {
+ public:
+  // put, get: names of the operations; judges(f); refusal(error) -> [kind, detail], or None if it asserts nothing
+  Special(Family family, PyObject* put, PyObject* get, PyObject* judges, PyObject* refusal, PyObject* canonical)
+      : family_(family), put_(put), get_(get), judges_(borrowed(judges)), refusal_(borrowed(refusal)), values_(canonical) {}
+
+  bool read(const Columns& columns) {
+    using special::Role;
+    for (std::size_t at = 0; at < columns.size; at++) {
+      if (columns.types[at] != INVOKE || columns.processes[at] < 0) continue;
+      auto partner = columns.partners[at];
+      auto ending = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
+      auto does = named(PyList_GetItem(columns.fs, static_cast<Py_ssize_t>(at)));
+      if (does == IGNORED) continue;
+      bool refused = ending == FAILED && asserts(columns.errors, partner);
+      if (ending == FAILED && !refused) continue;
+      auto role = Role::GET;
+      std::int64_t value = special::NOBODY;
+      if (does == PUTS) {
+        role = Role::PUT;
+        if (refused || !was_put(PyList_GetItem(columns.values, static_cast<Py_ssize_t>(at)), value)) return false;
+      } else if (does != GETS)
+        return false;
+      else if (refused)
+        role = Role::EMPTY;
+      else if (ending != INFO) {
+        auto* got = PyList_GetItem(columns.values, static_cast<Py_ssize_t>(partner));
+        if (got == Py_None && container())
+          role = Role::EMPTY;
+        else if (!was_got(got, value))
+          return false;
+      }
+      auto end = ending == INFO ? special::NEVER : static_cast<special::Place>(partner);
+      known_.add(role, value, static_cast<special::Place>(at), end);
+    }
+    return known_.size() && (!container() || special::distinct(known_)) && (family_ != Family::COUNTER || one_step());
+  }
+
+  std::optional<special::Settled> settle(std::int64_t initial, const std::function<void()>& poll) const {
+    return special::settle(
+        [&](const special::Intervals& some) {
+          poll();
+          switch (family_) {
+            case Family::QUEUE: return special::queue(some);
+            case Family::BAG: return special::bag(some);
+            case Family::STACK: return special::stack(some);
+            case Family::SET: return special::set(some, lists_, static_cast<std::int32_t>(stamps_.size()));
+            default: return special::counter(some, initial);
+          }
+        },
+        known_);
+  }
+
+  std::int32_t size() const { return known_.size(); }
+
+ private:
+  enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
+  enum Does { IGNORED, PUTS, GETS, OTHER };
+
+  bool container() const { return family_ != Family::SET && family_ != Family::COUNTER; }
+
+  Does named(PyObject* f) {
+    auto [known, fresh] = names_.try_emplace(f, IGNORED);
+    if (fresh) {
+      if (PyUnicode_Compare(f, put_) == 0)
+        known->second = PUTS;
+      else if (PyUnicode_Compare(f, get_) == 0)
+        known->second = GETS;
+      else if (truth(call(judges_, f).it))
+        known->second = OTHER;
+    }
+    return known->second;
+  }
+
+  bool asserts(PyObject* errors, std::int64_t index) {
+    auto key = owned(PyLong_FromLongLong(index));
+    auto* error = PyDict_GetItemWithError(errors, key.it);
+    if (!error && PyErr_Occurred()) throw PythonError{};
+    if (!error) error = Py_None;
+    auto [known, fresh] = refusals_.try_emplace(values_.number(error), false);
+    if (fresh) known->second = call(refusal_, error).it != Py_None;
+    return known->second;
+  }
+
+  bool amount(PyObject* object, std::int64_t& value) {
+    constexpr std::int64_t LARGE = std::int64_t{1} << 60;
+    int overflow = 0;
+    if (!PyLong_CheckExact(object)) return false;
+    value = PyLong_AsLongLongAndOverflow(object, &overflow);
+    return !overflow && -LARGE < value && value < LARGE;
+  }
+  bool was_put(PyObject* object, std::int64_t& value) {
+    if (family_ == Family::COUNTER) return amount(object, value);
+    if (object == Py_None && container()) return false;
+    value = values_.number(object);
+    if (family_ == Family::SET) stamp(static_cast<std::size_t>(value), 0);
+    return true;
+  }
+  bool was_got(PyObject* object, std::int64_t& value) {
+    if (family_ == Family::COUNTER) return amount(object, value);
+    if (container()) {
+      value = values_.number(object);
+      return true;
+    }
+    if (!PyList_CheckExact(object)) return false;
+    auto size = PyList_Size(object);
+    special::Numbers list(static_cast<std::size_t>(size));
+    auto number = static_cast<std::int32_t>(lists_.size()) + 1;
+    bool once = true;
+    for (Py_ssize_t at = 0; at < size; at++) {
+      auto element = list[at] = values_.number(PyList_GetItem(object, at));
+      once = stamp(static_cast<std::size_t>(element), number) != number && once;
+    }
+    value = once ? number - 1 : special::NOBODY;
+    lists_.push_back(std::move(list));
+    return true;
+  }
+  std::int32_t stamp(std::size_t element, std::int32_t by) {
+    if (element >= stamps_.size()) stamps_.resize(std::max(element + 1, 2 * stamps_.size()));
+    return std::exchange(stamps_[element], by);
+  }
+  bool one_step() const {
+    std::int64_t step = 0;
+    for (std::int32_t one = 0; one < known_.size(); one++) {
+      if (known_.roles[one] != special::Role::PUT) continue;
+      if (!known_.values[one] || (step && step != known_.values[one])) return false;
+      step = known_.values[one];
+    }
+    return true;
+  }
+
+  const Family family_;
+  PyObject *put_, *get_;
+  Ref judges_, refusal_;
+  Values values_;
+  std::unordered_map<PyObject*, Does> names_;  // by address: the column holds them
+  std::unordered_map<int, bool> refusals_;
+  special::Intervals known_;
+  std::vector<special::Numbers> lists_;  // of a set's reads
+  special::Numbers stamps_;              // by element: the last list it was in
+};
+
+// What a part of reads and writes comes to whose values can be told apart; nothing if it is of another kind.
+inline std::optional<special::Settled> settle_register(const std::vector<sweep::Guarded>& symbols, const Problem& problem, int initial,
+                                                       const std::function<void()>& poll) {
+  using sweep::Guarded;
+  std::vector<bool> written;
+  auto first = [&](std::int32_t value) {
+    auto at = static_cast<std::size_t>(value);
+    if (at >= written.size()) written.resize(std::max(at + 1, 2 * written.size()));
+    return !written[at] && (written[at] = true);
+  };
+  first(initial);
+  special::Intervals known;
+  std::vector<std::int32_t> operations;
+  for (std::size_t at = 0; at < problem.events.size(); at++) {
+    auto one = problem.events[at];
+    if (one < 0) continue;
+    auto& does = symbols[problem.symbols[one]];
+    auto end = problem.returns[one] == Problem::NEVER ? special::NEVER : problem.returns[one];
+    bool writes = does.test == Guarded::ALWAYS && does.then != Guarded::KEEP;
+    bool reads = does.test == Guarded::EQUALS && does.then == Guarded::KEEP && does.otherwise == sweep::REJECT;
+    bool nothing = does.then == Guarded::KEEP && end == special::NEVER;
+    if (writes ? !first(does.then) : !reads && !nothing) return {};
+    if (nothing) continue;
+    known.add(writes ? special::Role::PUT : special::Role::GET, writes ? does.then : does.value, static_cast<special::Place>(at), end);
+    operations.push_back(one);
+  }
+  if (!known.size()) return {};
+  auto told = special::settle(
+      [&](const special::Intervals& some) {
+        poll();
+        return special::reg(some, initial);
+      },
+      known);
+  if (!told) return {};
+  for (auto* places : {&told->order, &told->culprits})
+    for (auto& place : *places) place = problem.events[place];
+  return told;
+}
+
+}  // namespace python
