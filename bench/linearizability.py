@@ -108,7 +108,7 @@ Case = tuple[str, str, History, object, bool | None]
 """Name, model's name for the peer, history, model, and the verdict if it is known."""
 
 
-def beside(peer: porcupine.Peer, title: str, cases: Iterable[Case], *, twin: bool) -> None:
+def beside(peer: porcupine.Peer, title: str, cases: Iterable[Case]) -> None:
     """Judge by both in turn, and tell how many times faster we are: warm, that is the quickest of repeats."""
     print(f"\n{title}: beside porcupine, limit {peer.seconds:g} s and {peer.bytes >> 30} GiB; milliseconds")
     print(
@@ -132,16 +132,15 @@ def beside(peer: porcupine.Peer, title: str, cases: Iterable[Case], *, twin: boo
         if stopped:
             others.append((best.warm, best.megabytes))
             continue
-        slow = judged(history, model, seconds=10, native=False, times=1).warm if twin else math.nan
+        slow = math.nan
+        if len(history) < 2.1 * TWIN_OPERATIONS:
+            slow = judged(history, model, seconds=10, native=False, times=2).warm
         finished.append((name, best, theirs, slow))
-    told(finished, others, twin=twin)
+    told(finished, others)
 
 
 def told(
-    finished: list[tuple[str, Measured, porcupine.Answer, float]],
-    others: list[tuple[float, float]],
-    *,
-    twin: bool,
+    finished: list[tuple[str, Measured, porcupine.Answer, float]], others: list[tuple[float, float]]
 ) -> None:
     ratios = sorted(theirs.seconds / ours.warm for _, ours, theirs, _ in finished)
     if ratios:
@@ -153,9 +152,16 @@ def told(
             f"{ratios[len(ratios) // 2]:.1f}, geometric mean {mean:.1f}, total {total / our_total:.1f} "
             f"({total * 1e3:.2f} ms / {our_total * 1e3:.2f} ms; once cold {cold:.1f})"
         )
-        if twin:
-            slow = sum(slow for *_, slow in finished)
-            print(f"the twin in Python: {slow * 1e3:.1f} ms, total ratio {total / slow:.1f}")
+        slow = [(theirs.seconds, seconds) for _, _, theirs, seconds in finished if not math.isnan(seconds)]
+        total, slow_total, slowest = (
+            sum(one for one, _ in slow),
+            sum(s for _, s in slow),
+            max(s for _, s in slow),
+        )
+        print(
+            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals "
+            f"{total / slow_total:.1f} ({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
+        )
     if others:
         print(
             f"{len(others)} that it does not finish: we need at most {max(s for s, _ in others):.3f} s "
@@ -208,8 +214,8 @@ def main() -> None:
             )
             if asked.corpus:
                 for title, cases in corpus.families(Path(asked.corpus)):
-                    beside(peer, title, cases, twin=True)
-            beside(peer, "generated", of_suite(names), twin=False)
+                    beside(peer, title, cases)
+            beside(peer, "generated", of_suite(names))
         return
     parts: dict[str, Callable[[], None]] = {
         "generated": lambda: generated(names, twin_seconds=asked.twin_seconds),

@@ -16,8 +16,9 @@ How it ends, or what is wrong with it:
     * ok: two reads when all is quiet; nothing is wrong.
     * bad: the last of them returns what was never there.
     * dom: it returns one of the other values there are.
-    * mid, late: a read in the middle or near the end returns another one's value; many: one in a hundred
-      does (at least three); flip: a compare-and-set failed that succeeded, or the other way round.
+    * mid, late: a read in the middle or near the end returns another one's value, of a set one element too
+      few; many: one in a hundred does (at least three); flip: a compare-and-set failed that succeeded, or the
+      other way round.
     * scarce: three compare-and-sets of the same were lost, all along the history; in the end four reads have
       need of them. near: three reads have; nothing is wrong.
 """
@@ -290,12 +291,13 @@ def _spoiled(events: Events, name: Name, rng: random.Random) -> None:
     wrong = max(3, len(found) // 100) if name.how == "many" else 1
     values = events.values
     for at in rng.sample(found, wrong):
-        others = [
-            other
-            for other in rng.sample(found, min(len(found), 50))
-            if values[other] != values[at] and (name.model != "kv" or values[other][0] == values[at][0])
-        ]
-        other = others[0]
+        if name.model == "set":  # the last element was not there yet, or what was never there was
+            values[at] = values[at][:-1] or [NOWHERE]
+            continue
+        others = rng.sample(found, min(len(found), 50))
+        if name.model == "kv":
+            others = [other for other in others if values[other][0] == values[at][0]]
+        other = next((other for other in others if values[other] != values[at]), at)
         if name.model in {"queue", "stack"}:  # they change places: each is taken once only
             values[at], values[other] = values[other], values[at]
         else:
