@@ -159,8 +159,8 @@ def told(
             max(s for _, s in slow),
         )
         print(
-            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals "
-            f"{total / slow_total:.1f} ({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
+            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals {total / slow_total:.1f} "
+            f"({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
         )
     if others:
         print(
