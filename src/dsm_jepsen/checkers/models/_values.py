@@ -1,5 +1,6 @@
 """JSON values as parts of states: hashable, and equal only if they are equal as JSON."""
 
+import json
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 import msgspec
 
 from dsm_jepsen.checkers.models._base import UNKNOWN, Refused
+
+_careful = json.JSONEncoder(sort_keys=True, default=repr, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ def frozen(value: Any) -> Hashable:
         return value
     if isinstance(value, list | tuple):
         return tuple(frozen(one) for one in value)
-    return Written(msgspec.json.encode(value, order="deterministic", enc_hook=repr).decode())
+    text = msgspec.json.encode(value, order="deterministic", enc_hook=repr).decode()
+    return Written(_careful(value) if "null" in text else text)  # it writes infinities as null
 
 
 def same(one: object, other: object) -> bool:
