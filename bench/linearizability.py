@@ -96,7 +96,7 @@ def growth(drawn: Path | None) -> None:
     for pattern in suite.LINES:
         points = lines[pattern.format("…")] = []
         for name, history in made(pattern.format(length) for length in suite.LENGTHS):
-            kernel = judged(history, histories.model_of(name), times=5)
+            kernel = judged(history, histories.model_of(name), times=20, longest=3)
             points.append((histories.Name.of(name).operations, kernel.warm, kernel.megabytes))
         told = "".join(f"{warm * 1e3:9.1f}" for _, warm, _ in points)
         print(f"{pattern.format('…'):<28}{told}   {chart.exponent(points):.2f}", flush=True)
@@ -159,8 +159,8 @@ def told(
             max(s for _, s in slow),
         )
         print(
-            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals {total / slow_total:.1f} "
-            f"({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
+            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals {total / slow_total:.1f}"
+            f" ({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
         )
     if others:
         print(

@@ -24,9 +24,15 @@ class Measured:
 
 
 def judged(
-    history: History, model: Any, *, seconds: float = 20, native: bool = True, times: int = 5
+    history: History,
+    model: Any,
+    *,
+    seconds: float = 20,
+    native: bool = True,
+    times: int = 5,
+    longest: float = 1,
 ) -> Measured:
-    """Judge a history ``times`` times, fewer if it takes long."""
+    """Judge a history ``times`` times, fewer if that takes longer than ``longest`` seconds."""
     budget = check.Budget(seconds=seconds)
     check._idle.clear()  # noqa: SLF001 (tables that other histories of this model have filled)
     gc.collect()
@@ -34,7 +40,7 @@ def judged(
     taken: list[float] = []
     parts: list[Any] = []
     peak = memory(lambda: parts.extend(_timed(history, model, budget, native, taken)))
-    while len(taken) < times and sum(taken) < 1:
+    while len(taken) < times and sum(taken) < longest:
         _timed(history, model, budget, native, taken)
     verdicts = {part.valid for part in parts}
     valid = False if False in verdicts else None if None in verdicts else True
