@@ -104,7 +104,7 @@ def test_what_cannot_be_is_named_with_the_states_and_the_smallest_history(
     assert code == 1
     assert first.startswith("INVALID  not-linearizable: process 1's read")
     assert "returned 2, impossible in every state it could meet: 1" in first
-    assert rest[0] == "  In state 1: returned 2 is impossible."
+    assert "operations suffice to show it" in rest[0]
     assert rest[-1].endswith("├─┤ ✗")
 
 

@@ -96,7 +96,8 @@ class Counterexample:
     def story(self) -> str:
         """A few lines for people."""
         lines = [self.because + "."]
-        lines += [f"  In state {brief(one.state)}: {one.because}." for one in self.refusals[:_SHOWN]]
+        if len({one.because for one in self.refusals}) > 1:  # else it was said already
+            lines += [f"  In state {brief(one.state)}: {one.because}." for one in self.refusals[:_SHOWN]]
         firm = sum(one.firm for one in self.core)
         rest = f", with {len(self.core) - firm} that may have happened (?)" if firm < len(self.core) else ""
         lines.append(

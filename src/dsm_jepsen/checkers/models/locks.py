@@ -5,10 +5,11 @@ come to be another client's. An operation of which nobody was told what became o
 not possible.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.models._base import REJECT, UNKNOWN, Assignment, Fact
 from dsm_jepsen.checkers.models._values import frozen
 
@@ -43,6 +44,12 @@ class Mutex:
         """Say the same without a state."""
         acquires = f == "acquire"
         return Assignment("equals", not acquires, acquires, possible=result is UNKNOWN)
+
+    def explain(self, states: Sequence[bool], f: str, argument: Any, result: Any) -> tuple[str, str]:
+        """Say that it was held already, or by nobody."""
+        if f == "acquire":
+            return "two-holders", "succeeded, but the lock was held already"
+        return "wrong-release", "succeeded, but nobody held the lock"
 
 
 class Hold(NamedTuple):
@@ -92,6 +99,17 @@ class ReentrantLock:
     def facts(self, f: str, argument: Any, result: Any) -> Fact:
         """What may have done nothing is always possible."""
         return Fact.TOTAL if result is UNKNOWN else Fact(0)
+
+    def explain(self, states: Sequence[Hold], f: str, argument: Any, result: Any) -> tuple[str, str]:
+        """Say who held it."""
+        held = (
+            f"held by {brief(state.owner)}" + (f" {state.times} times" if state.times > 1 else "")
+            if state.times
+            else "free"
+            for state in states
+        )
+        words = f"of {brief(_told(argument)[0])} succeeded, but the lock was {' or '.join(held)}"
+        return "two-holders" if f == "acquire" else "wrong-release", words
 
 
 class FencedHold(NamedTuple):
