@@ -45,6 +45,8 @@ ROOMS = {
     "scenarios": "Scenarios: what is run, and how",
     "scenarios.generators": "Generators: what clients do, and when",
     "checkers": "Checkers: judges of histories",
+    "checkers.linearizability": "Linearizability: verdicts and evidence",
+    "checkers.models": "Models: what a system should do",
     "nemesis": "Nemeses: faults",
     "env": "The seams: what a program may know of the world",
     "history": "Histories: operations in memory and on disk",
