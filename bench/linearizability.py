@@ -91,12 +91,13 @@ def million() -> None:
 
 def growth(drawn: Path | None) -> None:
     """Fit how the cost grows with the length."""
-    print("\ncost of longer histories, warm ms; exponent of the fitted power of the length")
+    print("\ncost of longer histories, warm ms of the processor; exponent of the fitted power of the length")
     lines: dict[str, list[tuple[int, float, float]]] = {}
     for pattern in suite.LINES:
         points = lines[pattern.format("…")] = []
         for name, history in made(pattern.format(length) for length in suite.LENGTHS):
-            kernel = judged(history, histories.model_of(name), times=20, longest=3)
+            model = histories.model_of(name)
+            kernel = judged(history, model, times=20, longest=3, clock=time.process_time)
             points.append((histories.Name.of(name).operations, kernel.warm, kernel.megabytes))
         told = "".join(f"{warm * 1e3:9.1f}" for _, warm, _ in points)
         print(f"{pattern.format('…'):<28}{told}   {chart.exponent(points):.2f}", flush=True)
@@ -159,7 +160,7 @@ def told(
             max(s for _, s in slow),
         )
         print(
-            f"the twin in Python, of up to {TWIN_OPERATIONS} operations: ratio of totals {total / slow_total:.1f}"
+            f"the twin in Python, up to {TWIN_OPERATIONS} operations: totals' ratio {total / slow_total:.1f}"
             f" ({total * 1e3:.1f} ms / {slow_total * 1e3:.1f} ms), slowest {slowest:.1f} s"
         )
     if others:

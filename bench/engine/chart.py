@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 Points = Sequence[tuple[int, float, float]]
-"""Operations, seconds, MiB."""
+"""Operations, seconds of the processor, MiB."""
 
 
 def exponent(points: Points) -> float:
@@ -41,7 +41,9 @@ def draw(lines: Mapping[str, Points], path: Path) -> None:
         label="slope 1",
         linewidth=1.2,
     )
-    axes.set(xscale="log", yscale="log", xlabel="operations in the history", ylabel="seconds for the verdict")
+    axes.set(
+        xscale="log", yscale="log", xlabel="operations in the history", ylabel="seconds of the processor"
+    )
     axes.set_title("A valid history costs in proportion to its length", loc="left", fontsize=11)
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.7)
     axes.legend(frameon=False, fontsize=9)

@@ -31,28 +31,29 @@ def judged(
     native: bool = True,
     times: int = 5,
     longest: float = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Measured:
-    """Judge a history ``times`` times, fewer if that takes longer than ``longest`` seconds."""
+    """Judge a history ``times`` times, fewer if that takes longer than ``longest`` seconds of the clock."""
     budget = check.Budget(seconds=seconds)
     check._idle.clear()  # noqa: SLF001 (tables that other histories of this model have filled)
     gc.collect()
     trim()
     taken: list[float] = []
+
+    def once() -> list[check.Part]:
+        began = clock()
+        found = check.check_parts(history, model, budget=budget, native=native)
+        taken.append(clock() - began)
+        return found
+
     parts: list[Any] = []
-    peak = memory(lambda: parts.extend(_timed(history, model, budget, native, taken)))
+    peak = memory(lambda: parts.extend(once()))
     while len(taken) < times and sum(taken) < longest:
-        _timed(history, model, budget, native, taken)
+        once()
     verdicts = {part.valid for part in parts}
     valid = False if False in verdicts else None if None in verdicts else True
     event = next((part.event for part in parts if part.valid is not True), -1)
     return Measured(valid, taken[0], min(taken), peak, event)
-
-
-def _timed(history: History, model: Any, budget: check.Budget, native: bool, taken: list[float]) -> list[Any]:
-    began = time.perf_counter()
-    parts = check.check_parts(history, model, budget=budget, native=native)
-    taken.append(time.perf_counter() - began)
-    return parts
 
 
 def memory(act: Callable[[], object]) -> float:
