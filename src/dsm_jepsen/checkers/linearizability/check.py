@@ -243,6 +243,7 @@ class Linearizability:
             event=part.event,
             judge=judge,
             over=lambda: monotonic() > end,
+            culprits=part.culprits,
         )
 
     @property

@@ -127,6 +127,8 @@ class Case:
         The engine supposes at first that what is loose may happen again and again. With a model that has to
         be asked, and many states to come, that is dear: short histories are searched exactly instead.
         """
+        if self._over():
+            return Ruling(None, ())
         columns, kept = self.weakened(sub)
         if self._asked and len(kept) <= _SHORT:
             outcome = self._swept(columns)

@@ -18,11 +18,13 @@ from dsm_jepsen.checkers.linearizability.core import (
     Case,
     EvidenceError,
     Judge,
+    Stuck,
     shortest,
     smallest,
     started,
 )
 from dsm_jepsen.checkers.linearizability.meaning import canonical
+from dsm_jepsen.checkers.linearizability.special.cores import smallest_of
 from dsm_jepsen.checkers.linearizability.telling import Teller
 from dsm_jepsen.checkers.linearizability.timeline import Operation, drawn
 from dsm_jepsen.checkers.linearizability.witness import Told, follows, told
@@ -34,6 +36,9 @@ _SHOWN = 10
 
 _LONG = 10_000
 """Operations at most of which all states are asked for before most are left out."""
+
+_FEW = 24
+"""Operations among which all states are asked for though a contradiction is known."""
 
 _LISTED = 200
 """Operations of a core, and of the end of a prefix, that are given in ``details``."""
@@ -157,7 +162,14 @@ def _listed(one: Operation) -> dict[str, Any]:
 
 
 def counterexample(
-    history: History, model: Model, *, key: Hashable, event: int, judge: Judge, over: Callable[[], bool]
+    history: History,
+    model: Model,
+    *,
+    key: Hashable,
+    event: int,
+    judge: Judge,
+    over: Callable[[], bool],
+    culprits: Sequence[int] = (),
 ) -> Counterexample:
     """Find out why a history is invalid.
 
@@ -168,19 +180,26 @@ def counterexample(
         event: index of the event where the search got stuck.
         judge: the engine; it knows no more once its budget is spent.
         over: whether the budget is spent.
+        culprits: invocations of operations that contradict each other, if that is known.
 
     Raises:
         EvidenceError: the evidence does not stand up.
     """
     case = Case(history, model, key=key, judge=judge, over=over)
     found = shortest(case, event)
-    sub, start = started(case, found)
-    stuck = case.stuck(sub) if len(sub) <= _LONG else None
-    first = stuck.operation if stuck else found.last
-    core = smallest(case, sub, start=start, keep=(found.last, first))
-    again = case.stuck(core.sub)
-    if stuck is None and again is not None:
-        stuck, first = again, again.operation
+    core, first = None, found.last
+    stuck: Stuck | None = None
+    if culprits and len(found.sub) > _FEW:  # too many states to look at
+        first = ~case.problem.events[case.indexes.index(event)]
+        core = smallest_of(case, model, history.columns, culprits, first)
+    if core is None:
+        sub, start = started(case, found)
+        stuck = case.stuck(sub) if len(sub) <= _LONG else None
+        first = stuck.operation if stuck else found.last
+        core = smallest(case, sub, start=start, keep=(found.last, first))
+        again = case.stuck(core.sub)
+        if stuck is None and again is not None:
+            stuck, first = again, again.operation
     states = stuck.states if stuck else []
     if isinstance(model, Determinized):
         states = sorted({state for several in states for state in several}, key=canonical)
