@@ -1,6 +1,6 @@
 """``history.txt`` as Jepsen writes it, for people: process, type, f, value and error between tabs, in EDN.
 
-Jepsen's log has the same lines behind its own beginning (``INFO  jepsen.util - ``), among others.
+Jepsen's log has the same lines behind its own beginning (``INFO  jepsen.util -``), among others.
 """
 
 import re
