@@ -71,7 +71,7 @@ class Search {
       : machine_(std::move(machine)), problem_(problem), initial_(initial), sweep_(machine_, problem, stop) {
     for (std::size_t op = 0; op < problem.symbols.size() && !losses_; op++)
       losses_ = problem.returns[op] == Problem::NEVER && !(problem.facts[problem.symbols[op]] & OBSERVES);
-    beam_ = losses_ ? NARROW : 8 * NARROW;
+    beam_ = losses_ ? NARROW : 16 * NARROW;
   }
   Search(const Search&) = delete;
   Search& operator=(const Search&) = delete;
@@ -82,6 +82,7 @@ class Search {
   // Whether that decided it, or the budget is at its end.
   bool advance() {
     auto outcome = sweep_.run(initial_, {beam_, windows_, 0, until_});
+    spent_ += outcome.event;
     verdict_.widest = std::max(verdict_.widest, outcome.widest);
     if (outcome.event >= verdict_.event) {
       verdict_.event = outcome.event;
@@ -94,7 +95,7 @@ class Search {
     auto& window = widened(at);
     if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) return given_up();
     if (!losses_) return false;
-    if (refining_) return refined();
+    if (refining_) return spent_ >= problem_.events.size() && refined();
     if (until_ != INT32_MAX) return false;
     // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck even
     // so is a proof.
@@ -157,7 +158,7 @@ class Search {
     return decided(Verdict::INVALID);
   }
 
-  static constexpr std::size_t NARROW = 4, WIDE = 4096, WINDOWS = 8;
+  static constexpr std::size_t NARROW = 2, WIDE = 4096, WINDOWS = 64;
 
   // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
   const Window& widened(std::int32_t at) {
@@ -191,7 +192,7 @@ class Search {
   int initial_;
   Sweep<Machine, W> sweep_;
   bool losses_ = false;
-  std::size_t beam_;
+  std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;
   bool refining_ = true;
   std::vector<std::uint8_t> scarce_;  // by symbol

@@ -276,10 +276,13 @@ class Sweep {
       } else
         arrive(config, slot, event);
     }
-    // First all that can do with what they are, then, while there is room, those that need something else before.
-    for (std::size_t tried = 0, at = 0; at < todo_.items.size(); at++) {
-      for (; tried < todo_.items.size(); tried++)
-        if (!todo_.dead[tried]) finish(todo_.items[tried], slot, event);
+    // First all that can do with what they are, then, while there is room, those that need one thing before, then
+    // those that need more.
+    auto tried = finished(0, slot, event);
+    for (std::size_t at = 0, size = beam_ < PROBED ? tried : 0; at < size && next_.items.size() < beam_; at++)
+      if (!todo_.dead[at]) branch(todo_.items[at], slot, event, true);
+    for (std::size_t at = 0; at < todo_.items.size(); at++) {
+      tried = finished(tried, slot, event);
       if (todo_.dead[at]) continue;
       if ((++work_ & 4095) == 0 && stopped()) return false;
       bool enough = next_.items.size() >= beam_ || (!next_.items.empty() && at >= 2 * beam_);
@@ -287,7 +290,7 @@ class Sweep {
         outcome_.pruned = true;
         break;
       }
-      branch(todo_.items[at], slot, event);
+      branch(todo_.items[at], slot, event, false);
     }
     if (next_.items.empty()) {
       outcome_.end = End::STUCK;
@@ -329,6 +332,13 @@ class Sweep {
       add(todo_, config);
   }
 
+  // Let the operation that returns take effect wherever it can, from a place on.
+  std::size_t finished(std::size_t from, int slot, std::int32_t event) {
+    for (; from < todo_.items.size(); from++)
+      if (!todo_.dead[from]) finish(todo_.items[from], slot, event);
+    return from;
+  }
+
   // Let the operation that returns take effect in a configuration, if it can.
   void finish(const Config& config, int slot, std::int32_t event) {
     if (config.maybe.has(slot)) {
@@ -350,9 +360,14 @@ class Sweep {
     add(next_, after);
   }
 
-  // Let anything else that is open take effect in it.
-  void branch(const Config config, int slot, std::int32_t event) {
+  // Let anything else that is open take effect in it; or only that after which what returns is possible.
+  void branch(const Config config, int slot, std::int32_t event, bool leading) {
     round_++;
+    auto wanted = problem_.symbols[slots_[slot]];
+    auto useless = [&](int state) {
+      return state == REJECT || state == config.state || !viable(state, event) ||
+             (leading && machine_.step(state, wanted) == REJECT);
+    };
     for (auto other : order_) {
       if (config.done.has(other)) continue;
       auto symbol = problem_.symbols[slots_[other]];
@@ -366,7 +381,7 @@ class Sweep {
       tried |= maybe ? MAYBE : FIRM;
       if (twin || other == slot) continue;
       auto state = machine_.step(config.state, symbol);
-      if (state == REJECT || state == config.state || !viable(state, event)) continue;
+      if (useless(state)) continue;
       auto after = config;
       after.done.add(other);
       after.maybe.drop(other);
@@ -381,7 +396,7 @@ class Sweep {
       if (short_of && !supposed(kind)) continue;
       if (tried_in_[symbol] == round_) continue;  // one that will return does the same
       auto state = machine_.step(config.state, symbol);
-      if (state == REJECT || state == config.state || !viable(state, event)) continue;
+      if (useless(state)) continue;
       auto after = config;
       after.trail = node(config.trail, {ended_[kind][short_of ? 0 : count], event, false});
       after.excess += short_of;
@@ -549,6 +564,7 @@ class Sweep {
     }
   }
 
+  static constexpr std::size_t PROBED = 16;  // of wider beams everything is tried anyway
   static constexpr long SCALE = 1 << 16;
   static constexpr std::size_t CROWD = 1024;  // states at one return: there is no end to them, if there is plenty
   enum Tried : std::uint8_t { MAYBE = 1, FIRM = 2 };

@@ -16,9 +16,9 @@ from dsm_jepsen.checkers.linearizability.problem import NEVER, Bounds, End, Mach
 from dsm_jepsen.checkers.linearizability.sweep import Sweep
 from dsm_jepsen.checkers.models import Fact
 
-_NARROW = 4
+_NARROW = 2
 _WIDE = 4096
-_WINDOWS = 8
+_WINDOWS = 64
 
 
 @dataclass(slots=True)
@@ -61,9 +61,10 @@ class Search:
             returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
             for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
         )
-        self._beam = _NARROW if self._losses else 8 * _NARROW
+        self._beam = _NARROW if self._losses else 16 * _NARROW
         self._windows: list[Window] = []
         self._until = NEVER  # events to look at: it is known that they cannot all be explained
+        self._spent = 0
         self._refining = True
         self._scarce: set[int] = set()
         self._states: Sequence[int] = ()  # met by what is known to be impossible
@@ -72,6 +73,7 @@ class Search:
         """Take a stage; true if it decided, or the budget is at its end."""
         found, initial = self.found, self._initial
         outcome = self._sweep.run(initial, Bounds(self._beam, self._windows, until=self._until))
+        self._spent += outcome.event
         found.widest = max(found.widest, outcome.widest)
         at = outcome.event
         if at >= found.event:
@@ -87,7 +89,7 @@ class Search:
         if not self._losses:
             return False
         if self._refining:
-            return self._refined()
+            return self._spent >= len(self._problem.events) and self._refined()
         return self._until == NEVER and self._counted(window, at)
 
     def _counted(self, window: Window, at: int) -> bool:

@@ -50,6 +50,9 @@ from dsm_jepsen.checkers.models import Fact
 _CROWD: Final = 1024
 """States at one return that show that there is no end to them if there is plenty of something to add."""
 
+_PROBED: Final = 16
+"""Of wider beams everything is tried anyway."""
+
 _Trail = tuple["_Trail", Step] | None
 """What took effect, last first."""
 
@@ -189,13 +192,13 @@ class Sweep:
 
     def _extended(self, bit: int) -> bool:
         """Have what returns take effect in every configuration; false if there was no time for it."""
-        # First in all as they are, then, while there is room, in those that need something else before.
-        tried = 0
+        # First in all as they are, then, while there is room, where one thing is needed before, then where more.
+        tried = self._finished(0, bit)
+        for one in self._todo[: tried if self._beam < _PROBED else 0]:
+            if _size(self._next) < self._beam and one in self._seen[one.state]:
+                self._branch(one, bit, leading=True)
         for at, one in enumerate(self._todo):  # grows meanwhile
-            for other in self._todo[tried:]:
-                if other in self._seen[other.state]:
-                    self._finish(other, bit)
-            tried = len(self._todo)
+            tried = self._finished(tried, bit)
             if one not in self._seen[one.state]:
                 continue  # dominated by one that came later
             self._work += 1
@@ -204,8 +207,14 @@ class Sweep:
             if self._is_enough(at):
                 self._outcome.pruned = True
                 break
-            self._branch(one, bit)
+            self._branch(one, bit, leading=False)
         return True
+
+    def _finished(self, tried: int, bit: int) -> int:
+        for one in self._todo[tried:]:
+            if one in self._seen[one.state]:
+                self._finish(one, bit)
+        return len(self._todo)
 
     def _is_enough(self, tried: int) -> bool:
         """Whether enough survive already, or there are so many to try that there may be no end to them."""
@@ -257,9 +266,13 @@ class Sweep:
         entered = replace(one, state=after, done=one.done | bit, maybe=one.maybe & ~bit, trail=trail)
         self._add(self._next, replace(self._entered(entered, symbol), done=one.done))
 
-    def _branch(self, one: _Configuration, bit: int) -> None:
-        """Let anything else that is open take effect in it."""
-        state, done, maybe, used, trail = one.state, one.done, one.maybe, one.used, one.trail
+    def _branch(self, one: _Configuration, bit: int, *, leading: bool) -> None:
+        """Let anything else that is open take effect in it.
+
+        ``leading``: only that after which what returns is possible.
+        """
+        state, done, maybe = one.state, one.done, one.maybe
+        wanted = self._problem.symbols[self._slots[bit]] if leading else None
         firm: set[int] = set()
         tried: set[int] = set()
         for other in self._order:
@@ -273,24 +286,31 @@ class Sweep:
             if twin or other == bit:
                 continue
             after = self._step(state, symbol)
-            if after in (REJECTED, state):
-                continue
-            then = self._then(trail, self._slots[other])
-            entered = replace(one, state=after, done=done | other, maybe=maybe & ~other, trail=then)
-            self._arrive(self._entered(entered, symbol), bit)
+            if self._is_of_use(state, after, wanted):
+                then = self._then(one.trail, self._slots[other])
+                entered = replace(one, state=after, done=done | other, maybe=maybe & ~other, trail=then)
+                self._arrive(self._entered(entered, symbol), bit)
+        self._lose(one, bit, tried, wanted)
+
+    def _lose(self, one: _Configuration, bit: int, tried: set[int], wanted: int | None) -> None:
+        """Let what never returned take effect in it, but for what was tried."""
         for kind in self._offered:
-            symbol, calls, count = self._lost[kind], self._calls[kind], used[kind]
+            symbol, calls, count = self._lost[kind], self._calls[kind], one.used[kind]
             short = count >= len(calls)
             if symbol in tried or (short and not self._supposed(kind)):
                 continue
-            after = self._step(state, symbol)
-            if after in (REJECTED, state):
-                continue
-            entered = replace(one, state=after, excess=one.excess + short)
-            entered.trail = self._then(trail, calls[0 if short else count])
-            if not self._plenty or self._scarce is not None:
-                entered.used = (*used[:kind], count + 1, *used[kind + 1 :])
-            self._arrive(self._entered(entered, symbol), bit)
+            after = self._step(one.state, symbol)
+            if self._is_of_use(one.state, after, wanted):
+                entered = replace(one, state=after, excess=one.excess + short)
+                entered.trail = self._then(one.trail, calls[0 if short else count])
+                if not self._plenty or self._scarce is not None:
+                    entered.used = (*one.used[:kind], count + 1, *one.used[kind + 1 :])
+                self._arrive(self._entered(entered, symbol), bit)
+
+    def _is_of_use(self, state: int, after: int, wanted: int | None) -> bool:
+        if after in (REJECTED, state):
+            return False
+        return wanted is None or self._step(after, wanted) != REJECTED
 
     def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
         """What was open and possible anywhere may have come just before what made all states equal."""
