@@ -192,7 +192,7 @@ class Sweep:
 
     def _extended(self, bit: int) -> bool:
         """Have what returns take effect in every configuration; false if there was no time for it."""
-        # First in all as they are, then, while there is room, where one thing is needed before, then where more.
+        # First in all as they are, then, while there is room, where one thing is needed before, then more.
         tried = self._finished(0, bit)
         for one in self._todo[: tried if self._beam < _PROBED else 0]:
             if _size(self._next) < self._beam and one in self._seen[one.state]:
