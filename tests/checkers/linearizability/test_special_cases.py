@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsm_jepsen.checkers import explains
+from dsm_jepsen.checkers import check_linearizable, explains
 from dsm_jepsen.checkers.linearizability.check import check_parts
 from dsm_jepsen.checkers.linearizability.meaning import Meaning
 from dsm_jepsen.checkers.linearizability.special import Settled, settle_columns
@@ -23,6 +23,7 @@ from dsm_jepsen.checkers.models import (
     FifoQueue,
     GrowOnlySet,
     Register,
+    Registers,
     Stack,
     UnorderedQueue,
 )
@@ -315,3 +316,29 @@ def test_one_and_true_are_different_values() -> None:
     )
     assert settled is not None
     assert settled.valid is False
+
+
+@pytest.mark.parametrize("name", ["fifo", "bag", "stack", "set", "register"])
+def test_of_a_long_history_that_is_wrong_a_few_operations_are_shown(name: str) -> None:
+    kind = KINDS[name]
+    seeds = (Random(seed) for seed in range(100))
+    histories = (recorded(kind, rng, 300) for rng in seeds)
+    history = next(one for one in histories if check_linearizable(one, kind.model).valid is False)
+    evidence = check_linearizable(history, kind.model).counterexample
+    assert evidence is not None
+    assert evidence.exact
+    assert sum(one.firm for one in evidence.core) < 10
+    assert check_linearizable(evidence.history(), kind.model).valid is False
+
+
+def test_each_register_is_judged_in_its_own_way() -> None:
+    history = one_after_another(
+        ("write", ["told apart", 1], ["told apart", 1]),
+        ("write", ["alike", 1], ["alike", 1]),
+        ("write", ["alike", 1], ["alike", 1]),
+        ("read", ["told apart", None], ["told apart", 1]),
+        ("read", ["alike", None], ["alike", 2]),
+    )
+    told_apart, alike = check_parts(history, Registers())
+    assert (told_apart.valid, alike.valid) == (True, False)
+    assert alike.event == len(history) - 1
