@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical, refusal_of
+from dsm_jepsen.checkers.linearizability.meaning import canonical, refusal_of
 from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special import bags, counters, queues, registers, sets, stacks
 from dsm_jepsen.checkers.linearizability.special._intervals import Case, Intervals, Role, settle
@@ -51,7 +51,7 @@ def _settled_by_kernel(columns: Columns, model: Any, family: "Family", kernel: A
     initial = model.initial if isinstance(model, Counter) else 0
     if family.number is None or abs(initial) >= _LARGE:
         return None
-    refusal = Meaning(model).refusal
+    refusal = partial(_refusal, model.refusals)
     told = kernel.settle(
         family.number, family.put, family.get, initial, model.judges, refusal, canonical, *columns
     )
@@ -59,6 +59,11 @@ def _settled_by_kernel(columns: Columns, model: Any, family: "Family", kernel: A
         return None
     valid, event, exact, order, culprits, operations = told
     return Settled(bool(valid), event, bool(exact), array("i", order), array("i", culprits), operations)
+
+
+def _refusal(kinds: frozenset[str], error: Any) -> list[Any] | None:
+    refused = refusal_of(error)
+    return list(refused) if refused.kind in kinds else None
 
 
 class Family(NamedTuple):
