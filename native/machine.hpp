@@ -1,7 +1,9 @@
 // Sequential machines as the search sees them: states and symbols are numbers, a step is a look into a table.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -39,6 +41,7 @@ class Assignments {
     auto to = one.test == Guarded::ALWAYS || (state == one.value) == (one.test == Guarded::EQUALS) ? one.then : one.otherwise;
     return to == Guarded::KEEP ? state : to;
   }
+  std::size_t held() const { return 0; }
 
  private:
   const std::vector<Guarded>& symbols_;
@@ -55,6 +58,7 @@ class Cells {
     put(state, symbol, after);
     return after;
   }
+  std::size_t held() const { return dense_.size() * sizeof(std::int32_t) + sparse_.size() * 64; }
 
  protected:
   virtual int ask(int state, int symbol) = 0;
@@ -104,7 +108,7 @@ struct Edit {
 };
 
 // All symbols are edits. A state that the next read cannot come from is never entered: until something replaces it
-// a sequence only grows, so that it has to be how a coming read begins.
+// a sequence only grows, so that it has to be how the coming read begins; and so has what replaces it.
 class Sequences {
  public:
   Sequences(const std::vector<Edit>& symbols, std::string initial) : symbols_(symbols) { number(std::move(initial)); }
@@ -122,48 +126,88 @@ class Sequences {
     return known->second;
   }
 
-  // Look at which read, called after each event, returns first, and whether anything can replace the state before.
+  // Look at which read, called after each event, returns first, and what could replace the state before.
   void foresee(const Problem& problem) {
-    auto size = problem.events.size();
-    coming_.assign(size, nullptr);
-    std::vector<std::int32_t> replacing(size + 1, 0);  // calls of replacements up to an event
-    std::vector<std::int32_t> open(size + 1, 0);       // replacements open after an event
-    for (std::size_t at = 0; at < size; at++) {
-      auto op = problem.events[at] < 0 ? ~problem.events[at] : problem.events[at];
-      bool replaces = symbols_[problem.symbols[op]].kind == Edit::REPLACES;
-      replacing[at + 1] = replacing[at] + (replaces && problem.events[at] >= 0);
-      open[at + 1] = open[at] + (replaces ? (problem.events[at] >= 0 ? 1 : -1) : 0);
-    }
-    std::int32_t next = -1;
-    for (auto at = size; at-- > 0;) {
-      if (next >= 0) {
-        auto returns = problem.returns[next];
-        if (open[at + 1] == 0 && open[at] == 0 && replacing[returns] == replacing[at]) coming_[at] = &symbols_[problem.symbols[next]].bytes;
+    coming_.assign(problem.events.size(), -1);
+    comings_.clear();
+    std::vector<std::int32_t> calls(problem.symbols.size());
+    std::vector<std::int32_t> replacing;  // may take effect after the event, and return
+    Lost lost;
+    for (std::size_t at = 0; at < problem.events.size(); at++)
+      if (auto op = problem.events[at]; op >= 0) {
+        calls[op] = static_cast<std::int32_t>(at);
+        if (problem.returns[op] == Problem::NEVER && edit(problem, op).kind == Edit::REPLACES)
+          lost[edit(problem, op).bytes.size()].try_emplace(edit(problem, op).bytes, op);
       }
-      auto op = problem.events[at];
-      if (op >= 0 && symbols_[problem.symbols[op]].kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) next = op;
+    std::int32_t next = -1;
+    bool changed = true;
+    for (auto at = problem.events.size(); at-- > 0;) {
+      if (changed && next >= 0) {
+        std::erase_if(replacing, [&](auto op) { return calls[op] >= problem.returns[next]; });
+        comings_.push_back(coming(problem, next, replacing));
+        for (auto& [size, of] : lost)
+          if (auto found = of.find(comings_.back().read->substr(0, size)); found != of.end() && calls[found->second] < problem.returns[next])
+            comings_.back().lost.push_back(problem.symbols[found->second]);
+        changed = false;
+      }
+      if (next >= 0) coming_[at] = static_cast<std::int32_t>(comings_.size()) - 1;
+      auto op = problem.events[at] < 0 ? ~problem.events[at] : problem.events[at];
+      auto kind = edit(problem, op).kind;
+      if (problem.events[at] < 0 && kind == Edit::REPLACES) {
+        replacing.push_back(op);
+        changed = true;
+        if (next >= 0 && comings_.back().read->starts_with(edit(problem, op).bytes)) coming_[at] = -1;  // it returns here
+      }
+      if (problem.events[at] >= 0 && kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) {
+        next = op;
+        changed = true;
+      }
     }
   }
 
-  bool viable(int state, std::int32_t event) const {
-    auto* coming = coming_[event];
-    return !coming || coming->starts_with(*states_[state]);
+  // Whether the coming read can come of a state; left(symbol): whether there is one of it that never returned.
+  template <class Left>
+  bool viable(int state, std::int32_t event, Left left) const {
+    if (coming_[event] < 0) return true;
+    auto& coming = comings_[coming_[event]];
+    return coming.replaced || coming.read->starts_with(*states_[state]) || std::any_of(coming.lost.begin(), coming.lost.end(), left);
   }
 
   const std::string& bytes(int state) const { return *states_[state]; }
+  std::size_t held() const { return held_ + appended_.size() * 64; }
 
  private:
+  struct Coming {
+    const std::string* read;
+    bool replaced = false;           // something that returns may replace the state by how the read begins
+    std::vector<std::int32_t> lost;  // symbols of what never returned, and may do that
+  };
+  using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called
+
+  const Edit& edit(const Problem& problem, std::int32_t op) const { return symbols_[problem.symbols[op]]; }
+
+  Coming coming(const Problem& problem, std::int32_t read, const std::vector<std::int32_t>& replacing) const {
+    Coming made{&edit(problem, read).bytes, false, {}};
+    for (auto op : replacing) made.replaced |= made.read->starts_with(edit(problem, op).bytes);
+    return made;
+  }
+
   int number(const std::string& bytes) {
     auto [known, fresh] = numbers_.try_emplace(bytes, static_cast<int>(states_.size()));
-    if (fresh) states_.push_back(&known->first);
+    if (fresh) {
+      states_.push_back(&known->first);
+      held_ += bytes.size() + 128;
+    }
     return known->second;
   }
 
   const std::vector<Edit>& symbols_;
   std::unordered_map<std::string, int> numbers_;
   std::vector<const std::string*> states_;
+  std::size_t held_ = 0;
   std::unordered_map<std::uint64_t, int> appended_;
-  std::vector<const std::string*> coming_;
+  std::vector<std::int32_t> coming_;  // by event: place in comings_, or -1
+  std::vector<Coming> comings_;
 };
 
 }  // namespace sweep

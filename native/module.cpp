@@ -45,6 +45,7 @@ struct CaseOf : Case {
 struct Shared {
   Asked* cells;
   int step(int state, int symbol) { return cells->step(state, symbol); }
+  std::size_t held() const { return cells->held(); }
 };
 
 template <class Machine, class Show>

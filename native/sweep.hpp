@@ -122,15 +122,20 @@ using Stop = std::function<bool(std::size_t bytes)>;
 template <class Machine, int W>
 class Sweep {
  public:
-  Sweep(Machine& machine, const Problem& problem, const Stop& stop) : machine_(machine), problem_(problem), stop_(stop) {
+  Sweep(Machine& machine, const Problem& problem, const Stop& stop)
+      : machine_(machine), problem_(problem), stop_(stop), kind_of_(problem.facts.size(), -1) {
     for (std::size_t op = 0; op < problem.symbols.size(); op++)
       if (problem.returns[op] == Problem::NEVER) {
         auto symbol = problem.symbols[op];
         if (problem.facts[symbol] & OBSERVES) continue;  // it need not happen, and nobody could tell
-        if (std::find(lost_.begin(), lost_.end(), symbol) == lost_.end()) lost_.push_back(symbol);
+        auto& kind = kind_of_[symbol];
+        if (kind < 0) {
+          kind = static_cast<int>(lost_.size());
+          lost_.push_back(symbol);
+          total_of_.push_back(0);
+        }
+        total_of_[kind]++;
       }
-    kind_of_.assign(problem.facts.size(), -1);
-    for (std::size_t kind = 0; kind < lost_.size(); kind++) kind_of_[lost_[kind]] = static_cast<int>(kind);
     tried_.assign(problem.facts.size(), 0);
     tried_in_.assign(problem.facts.size(), 0);
     ended_.resize(lost_.size());
@@ -232,7 +237,7 @@ class Sweep {
 
   bool stopped() {
     auto bytes = (layer_.items.capacity() + todo_.items.capacity() + next_.items.capacity()) * sizeof(Config) +
-                 nodes_.capacity() * sizeof(Node) + steps_.capacity() * sizeof(Step) + used_.capacity() * 4;
+                 nodes_.capacity() * sizeof(Node) + steps_.capacity() * sizeof(Step) + used_.capacity() * 4 + machine_.held();
     if (!stop_(bytes)) return false;
     outcome_.end = End::STOPPED;
     return true;
@@ -284,7 +289,7 @@ class Sweep {
     for (std::size_t at = 0; at < todo_.items.size(); at++) {
       tried = finished(tried, slot, event);
       if (todo_.dead[at]) continue;
-      if ((++work_ & 4095) == 0 && stopped()) return false;
+      if ((++work_ & 63) == 0 && stopped()) return false;
       bool enough = next_.items.size() >= beam_ || (!next_.items.empty() && at >= 2 * beam_);
       if (enough || todo_.items.size() / 16 > beam_ || (plenty_ && todo_.states > CROWD)) {
         outcome_.pruned = true;
@@ -350,7 +355,7 @@ class Sweep {
     if (observers_.has(slot)) return;  // it was not possible when the state was entered
     auto symbol = problem_.symbols[slots_[slot]];
     auto state = machine_.step(config.state, symbol);
-    if (state == REJECT || state == config.state || !viable(state, event)) return;
+    if (state == REJECT || state == config.state || !viable(config, state, event)) return;
     auto after = config;
     after.maybe.drop(slot);
     after.trail = node(config.trail, {slots_[slot], event, false});
@@ -365,7 +370,7 @@ class Sweep {
     round_++;
     auto wanted = problem_.symbols[slots_[slot]];
     auto useless = [&](int state) {
-      return state == REJECT || state == config.state || !viable(state, event) ||
+      return state == REJECT || state == config.state || !viable(config, state, event) ||
              (leading && machine_.step(state, wanted) == REJECT);
     };
     for (auto other : order_) {
@@ -413,9 +418,13 @@ class Sweep {
   }
 
   // Whether what is still to come can be explained from a state, as far as the machine foresees.
-  bool viable(int state, std::int32_t event) const {
-    if constexpr (requires { machine_.viable(state, event); })
-      return machine_.viable(state, event);
+  bool viable(const Config& before, int state, std::int32_t event) const {
+    auto left = [&](std::int32_t symbol) {
+      auto kind = kind_of_[symbol];
+      return supposed(kind) || used_[before.used + kind] < total_of_[kind];
+    };
+    if constexpr (requires { machine_.viable(state, event, left); })
+      return machine_.viable(state, event, left);
     else
       return true;
   }
@@ -582,7 +591,8 @@ class Sweep {
   Mask<W> pending_, observers_, total_;
   std::vector<std::int32_t> lost_;     // symbols of operations that never return
   std::vector<std::int32_t> kind_of_;  // by symbol: its place in lost_, or -1
-  std::vector<std::uint32_t> supply_;  // by kind: how many were called so far
+  std::vector<std::uint32_t> total_of_;  // by kind: how many there are
+  std::vector<std::uint32_t> supply_;    // by kind: how many were called so far
   std::vector<std::int32_t> offered_;  // kinds with a supply
   std::vector<std::vector<std::int32_t>> ended_;  // by kind: the operations
   std::vector<std::uint32_t> used_;    // of every kind, a row for each configuration
