@@ -163,8 +163,9 @@ void decide(std::vector<std::unique_ptr<Case>>& cases, std::vector<char>& ended,
   }
 }
 
-Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes) {
+Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others) {
   auto parts = table.parts(columns);
+  if (table.others && !others) return borrowed(Py_None);
   auto began = Clock::now();
   std::atomic<std::int64_t> polled{0};
   std::atomic<bool> over{false};
@@ -266,11 +267,12 @@ PyObject* check(PyObject* self, PyObject* arguments) {
     PyObject *types, *processes, *partners, *fs, *values, *errors;
     double seconds = 0;
     Py_ssize_t bytes = 0;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dn", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
-                          &PyDict_Type, &errors, &seconds, &bytes))
+    int others = 1;
+    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnp", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
+                          &PyDict_Type, &errors, &seconds, &bytes, &others))
       throw PythonError{};
     Given given(types, processes, partners, fs, values, errors);
-    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes));
+    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0);
   });
 }
 

@@ -141,9 +141,11 @@ class Table {
   std::vector<std::uint8_t> facts;
   int initial = 0;
   std::string beginning;
+  bool others = false;  // the last history has operations that the model does not judge
 
   std::vector<Part> parts(const Columns& columns) {
     std::vector<Part> made;
+    others = false;
     std::unordered_map<int, int> by_key;
     std::vector<std::pair<std::int32_t, std::int32_t>> operation(columns.size, {-1, 0});  // by invocation: part, number
     for (std::size_t at = 0; at < columns.size; at++) {
@@ -197,7 +199,10 @@ class Table {
       names_.push_back(borrowed(f));
       judged = judged_.emplace(f, truth(call(judges_, f).it) ? static_cast<int>(names_.size()) : 0).first;
     }
-    if (!judged->second) return {0, -1};
+    if (!judged->second) {
+      others = true;
+      return {0, -1};
+    }
     auto partner = columns.partners[at];
     auto type = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
     auto sign = UNKNOWN;

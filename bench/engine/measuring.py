@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsm_jepsen.checkers.linearizability import check
+from dsm_jepsen.checkers.linearizability.ready import forget
 from dsm_jepsen.history import History
 
 
@@ -35,7 +36,7 @@ def judged(
 ) -> Measured:
     """Judge a history ``times`` times, fewer if that takes longer than ``longest`` seconds of the clock."""
     budget = check.Budget(seconds=seconds)
-    check._idle.clear()  # noqa: SLF001 (tables that other histories of this model have filled)
+    forget()  # tables that other histories of this model have filled
     gc.collect()
     trim()
     taken: list[float] = []

@@ -34,8 +34,10 @@ class Table:
         errors: dict[int, Any],
         seconds: float,
         memory: int,
+        others: bool,
         /,
-    ) -> list[_Answer]: ...
+    ) -> list[_Answer] | None:
+        """``None``: there are operations that the model does not judge, and ``others`` is false."""
 
 def read_history(
     content: bytes, form: int, translate: Callable[[str], Any], /

@@ -153,7 +153,11 @@ def test_a_model_may_have_histories_judged_in_a_step() -> None:
 
 
 def test_many_threads_may_judge_by_one_model() -> None:
-    slow = model(step=lambda _, state, *__: time.sleep(1e-4) or min(state + 1, 9))
+    def step(_: Any, state: int, *__: Any) -> int:
+        time.sleep(1e-4)
+        return min(state + 1, 9)
+
+    slow = model(step=step)
     verdicts: list[bool | None] = []
 
     def judge() -> None:

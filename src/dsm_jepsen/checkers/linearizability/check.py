@@ -2,7 +2,6 @@
 
 import sys
 from array import array
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,17 +13,13 @@ from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
 from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
-from dsm_jepsen.checkers.linearizability.fitting import refuse_others, refuse_values
-from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
+from dsm_jepsen.checkers.linearizability.fitting import MisfitError, refuse_others, refuse_values
+from dsm_jepsen.checkers.linearizability.meaning import Meaning
+from dsm_jepsen.checkers.linearizability.ready import Ready, kernel, ready
 from dsm_jepsen.checkers.linearizability.special import Settled, settle_columns
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
-from dsm_jepsen.checkers.models import Determinized, Model, NonDeterministic, deterministic
+from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
 from dsm_jepsen.history import Columns, History
-
-try:
-    from dsm_jepsen import _native
-except ImportError:
-    _native = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,65 +81,43 @@ def check_parts(
 
 
 def check_columns(
-    columns: Columns, model: Model | NonDeterministic, *, budget: Budget | None = None, native: bool = True
+    columns: Columns,
+    model: Model | NonDeterministic,
+    *,
+    budget: Budget | None = None,
+    native: bool = True,
+    others: bool = True,
 ) -> list[Part]:
-    """Do the same for a history's columns; of the processes only the nemesis is told apart."""
-    limit, model = budget or Budget(), deterministic(model)
-    kernel = _native if native else None
-    if (settled := settle_columns(columns, model, kernel=kernel)) is not None:
-        return [_settled(settled)]
-    if kernel is not None:
-        answers = _with_kernel(model, columns, limit)
+    """Do the same for a history's columns; of the processes only the nemesis is told apart.
+
+    Raises:
+        MisfitError: ``others`` is false, and there are operations that the model does not judge.
+    """
+    limit, asked = budget or Budget(), ready(model)
+    native = native and kernel is not None
+    if not others and (asked.special or not native):
+        refuse_others(columns, asked.model)
+    if asked.special or not native:
+        settled = settle_columns(columns, asked.model, kernel=kernel if native else None)
+        if settled is not None:
+            return [_settled(settled)]
+    if native:
+        answers = _with_kernel(asked, columns, limit, others=others)
     else:
         end = monotonic() + limit.seconds
-        answers = twin.Table(Meaning(model)).check(columns, lambda: monotonic() > end)
+        answers = twin.Table(Meaning(asked.model)).check(columns, lambda: monotonic() > end)
     return [_part(answer) for answer in answers]
 
 
-_idle: OrderedDict[tuple[Model, bytes], Any] = OrderedDict()
-"""Tables of models that were used lately: a table is in use by one at a time.
-
-To Python models that begin with 1, 1.0 and true are equal, therefore the initial state is looked at as well.
-"""
-
-_KEPT = 8
-_KEPT_OPERATIONS = 100_000
-"""A table that met more than this is not kept: it may hold as many values."""
-
-
-def _name(model: Model) -> tuple[Model, bytes] | None:
-    """By what a model's table is kept; ``None`` if an equal model may say something else, now or later."""
-    inner: Any = model.model if isinstance(model, Determinized) else model
-    if not getattr(getattr(type(inner), "__dataclass_params__", None), "frozen", False):
-        return None
-    try:
-        hash(model)
-    except TypeError:  # a frozen one around something that is not
-        return None
-    return model, canonical(model.init())
-
-
-def _with_kernel(model: Model, columns: Columns, limit: Budget) -> list[twin.Answer]:
-    name = _name(model)
-    table = _idle.pop(name, None) if name else None
-    if table is None:
-        meaning = Meaning(model)
-        table = _native.Table(
-            meaning.define,
-            meaning.step,
-            model.judges,
-            meaning.refusal,
-            canonical,
-            model.init(),
-            meaning.kind,
-            meaning.verbs,
-            meaning.keyed,
-        )
-    answers: list[twin.Answer] = table.check(*columns, limit.seconds, min(limit.bytes, sys.maxsize))
-    if name and len(columns[0]) <= _KEPT_OPERATIONS:
-        _idle[name] = table
-        while len(_idle) > _KEPT:
-            _idle.popitem(last=False)
+def _with_kernel(asked: Ready, columns: Columns, limit: Budget, *, others: bool) -> list[twin.Answer]:
+    table = asked.table()
+    answers: list[twin.Answer] | None = table.check(
+        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others
+    )
+    if answers is None:
+        refuse_others(columns, asked.model)
+        raise AssertionError("the kernel met an operation that the model judges, and does not judge")
+    asked.keep(table, len(columns.types))
     return answers
 
 
@@ -291,11 +264,11 @@ def check_linearizable(
         MisfitError: there are such operations, or values that the model cannot take.
     """
     limit = budget or Budget()
-    if not others:
-        refuse_others(history, model)
     began = monotonic()
     try:
-        parts = check_parts(history, model, budget=limit)
+        parts = check_columns(history.columns, model, budget=limit, others=others)
+    except MisfitError:
+        raise
     except Exception:
         refuse_values(history, model)
         raise

@@ -6,7 +6,7 @@ from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, Sign
 from dsm_jepsen.checkers.linearizability.witness import Told, told
 from dsm_jepsen.checkers.models import UNKNOWN, Model, NonDeterministic, Refused, deterministic
-from dsm_jepsen.history import History, HistoryError
+from dsm_jepsen.history import Columns, History, HistoryError
 
 
 class MisfitError(HistoryError):
@@ -23,15 +23,14 @@ class MisfitError(HistoryError):
         self.words = words
 
 
-def refuse_others(history: History, model: Model | NonDeterministic) -> None:
+def refuse_others(columns: Columns, model: Model) -> None:
     """Refuse a history with operations that are not the model's business.
 
     Raises:
         MisfitError: for the first of them.
     """
-    _, processes, _, fs, *_ = history.columns
-    judges = deterministic(model).judges
-    others = {f for f in set(fs) if not judges(f)}
+    _, processes, _, fs, *_ = columns
+    others = {f for f in set(fs) if not model.judges(f)}
     if not others:
         return
     for index, f in enumerate(fs):

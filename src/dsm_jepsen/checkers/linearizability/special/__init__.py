@@ -27,6 +27,12 @@ from dsm_jepsen.history import Columns
 _INVOKE, _OK, _FAIL, _INFO = range(4)
 
 
+def settles(model: Model) -> bool:
+    """Whether the kernel may settle whole histories of a model."""
+    family = _FAMILIES.get(type(model))
+    return family is not None and family.number is not None
+
+
 def settle_columns(columns: Columns, model: Model, *, kernel: Any = None) -> Settled | None:
     """Judge a history if it is of a kind that needs no search.
 
