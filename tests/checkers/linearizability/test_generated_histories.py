@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from dsm_jepsen.checkers._base import worst
 from dsm_jepsen.checkers.linearizability.check import Budget, check_parts
 
 BENCH = Path(__file__).parents[3] / "bench" / "engine" / "histories.py"
@@ -47,8 +48,7 @@ def test_a_history_is_right_or_wrong_as_its_name_says(
     parts = check_parts(
         histories.history(name), histories.model_of(name), budget=Budget(seconds=30), native=native
     )
-    assert all(part.valid for part in parts) == known
-    assert None not in {part.valid for part in parts}
+    assert worst(part.valid for part in parts) is known
 
 
 @pytest.mark.parametrize("name", SPOILED)
