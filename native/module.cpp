@@ -163,7 +163,7 @@ void decide(std::vector<std::unique_ptr<Case>>& cases, std::vector<char>& ended,
   }
 }
 
-Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others) {
+Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others, Py_ssize_t effort) {
   auto parts = table.parts(columns);
   if (table.others && !others) return borrowed(Py_None);
   auto began = Clock::now();
@@ -178,8 +178,10 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
     Holding lock;
     if (PyErr_CheckSignals() < 0) over = interrupted = true;
   };
+  std::atomic<Py_ssize_t> asked{0};
   sweep::Stop stop = [&](std::size_t held) {
     if (std::this_thread::get_id() == main) poll();
+    if (effort && ++asked > effort) over = true;
     if (held > bytes || static_cast<double>(milliseconds()) > seconds * 1000) over = true;
     return over.load();
   };
@@ -267,12 +269,13 @@ PyObject* check(PyObject* self, PyObject* arguments) {
     PyObject *types, *processes, *partners, *fs, *values, *errors;
     double seconds = 0;
     Py_ssize_t bytes = 0;
+    Py_ssize_t effort = 0;
     int others = 1;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnp", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
-                          &PyDict_Type, &errors, &seconds, &bytes, &others))
+    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnpn", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
+                          &PyDict_Type, &errors, &seconds, &bytes, &others, &effort))
       throw PythonError{};
     Given given(types, processes, partners, fs, values, errors);
-    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0);
+    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0, effort);
   });
 }
 

@@ -35,9 +35,13 @@ class Table:
         seconds: float,
         memory: int,
         others: bool,
+        effort: int,
         /,
     ) -> list[_Answer] | None:
-        """``None``: there are operations that the model does not judge, and ``others`` is false."""
+        """Judge part by part; 0 for any ``effort``.
+
+        ``None``: there are operations that the model does not judge, and ``others`` is false.
+        """
 
 def read_history(
     content: bytes, form: int, translate: Callable[[str], Any], /

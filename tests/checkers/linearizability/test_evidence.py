@@ -107,10 +107,10 @@ def explained(model: Model, history: History) -> bool:
 
 
 def case_of(model: Model, history: History, key: Any) -> Case:
-    def judge(_: Any) -> Ruling:
+    def judge(*_: Any) -> Ruling:
         raise AssertionError
 
-    return Case(history, model, key=key, judge=judge, over=lambda: False)
+    return Case(history, model, key=key, judge=judge)
 
 
 def kept(case: Case, sub: Any) -> History:

@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -87,8 +88,17 @@ def check_columns(
     budget: Budget | None = None,
     native: bool = True,
     others: bool = True,
+    effort: int = 0,
 ) -> list[Part]:
     """Do the same for a history's columns; of the processes only the nemesis is told apart.
+
+    Args:
+        columns: the events.
+        model: what should have happened.
+        budget: how much may be spent.
+        native: use the kernel, if there is one.
+        others: whether there may be operations that are not the model's business.
+        effort: how often the budget may be looked at; 0 for no end. Counted, it is the same each time.
 
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.
@@ -102,17 +112,21 @@ def check_columns(
         if settled is not None:
             return [_settled(settled)]
     if native:
-        answers = _with_kernel(asked, columns, limit, others=others)
+        answers = _with_kernel(asked, columns, limit, others=others, effort=effort)
     else:
-        end = monotonic() + limit.seconds
-        answers = twin.Table(Meaning(asked.model)).check(columns, lambda: monotonic() > end)
+        end, looks = monotonic() + limit.seconds, count(1)
+        answers = twin.Table(Meaning(asked.model)).check(
+            columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks)
+        )
     return [_part(answer) for answer in answers]
 
 
-def _with_kernel(asked: Ready, columns: Columns, limit: Budget, *, others: bool) -> list[twin.Answer]:
+def _with_kernel(
+    asked: Ready, columns: Columns, limit: Budget, *, others: bool, effort: int
+) -> list[twin.Answer]:
     table = asked.table()
     answers: list[twin.Answer] | None = table.check(
-        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others
+        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort
     )
     if answers is None:
         refuse_others(columns, asked.model)
@@ -133,10 +147,6 @@ def _settled(found: Settled) -> Part:
     event = -1 if found.valid else found.event
     order = array("i", found.order)
     return Part(None, found.valid, event, (), order, 1, found.operations, tuple(found.culprits))
-
-
-_EVIDENCE = 10.0
-"""Seconds at most for finding a counterexample, when it is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,15 +208,10 @@ class Linearizability:
         if not wrong:
             return None
         part = min(wrong, key=lambda part: part.event)
-        end = monotonic() + min(self.budget.seconds, _EVIDENCE)
         model = deterministic(self.model)
 
-        def judge(columns: Columns) -> Ruling:
-            left = end - monotonic()
-            if left <= 0:
-                return Ruling(None, ())
-            limit = Budget(seconds=max(left / 8, 0.1), bytes=self.budget.bytes)
-            parts = check_columns(columns, model, budget=limit)
+        def judge(columns: Columns, effort: int) -> Ruling:
+            parts = check_columns(columns, model, budget=self.budget, effort=effort)
             return Ruling(worst(one.valid for one in parts), [index for one in parts for index in one.order])
 
         return counterexample(
@@ -215,7 +220,6 @@ class Linearizability:
             key=part.key,
             event=part.event,
             judge=judge,
-            over=lambda: monotonic() > end,
             culprits=part.culprits,
         )
 

@@ -61,7 +61,14 @@ class Ruling(NamedTuple):
     order: Sequence[int]
 
 
-Judge = Callable[[Columns], Ruling]
+Judge = Callable[[Columns, int], Ruling]
+"""Judges columns with so much effort: the search's looks at its budget."""
+
+_EFFORT = 1000
+"""For all of a case, in about milliseconds of the kernel. Counted: one history has one piece of evidence."""
+
+_LOOKS = 32
+"""For one ruling, beside one for every sixteen events."""
 
 
 class Case:
@@ -71,16 +78,13 @@ class Case:
         history: the whole.
         model: what should have happened.
         key: of the part.
-        judge: the engine; it decides nothing more once its budget is spent.
-        over: whether it is.
+        judge: the engine.
     """
 
-    def __init__(
-        self, history: History, model: Model, *, key: Hashable, judge: Judge, over: Callable[[], bool]
-    ) -> None:
+    def __init__(self, history: History, model: Model, *, key: Hashable, judge: Judge) -> None:
         self._columns = history.columns
         self._judge = judge
-        self._over = over
+        self._effort = _EFFORT
         meaning = Meaning(model)
         self._asked = meaning.kind is Kind.ANY
         self.table = Table(meaning)
@@ -122,20 +126,27 @@ class Case:
         return columns, kept
 
     def ask(self, sub: Sub) -> Ruling:
-        """Have it judged.
+        """Have it judged; undecided once the effort for the case is spent.
 
         The engine supposes at first that what is loose may happen again and again. With a model that has to
         be asked, and many states to come, that is dear: short histories are searched exactly instead.
         """
-        if self._over():
+        if self._effort <= 0:
             return Ruling(None, ())
         columns, kept = self.weakened(sub)
         if self._asked and len(kept) <= _SHORT:
             outcome = self._swept(columns)
             if outcome.end is End.STUCK and not outcome.pruned:
                 return Ruling(valid=False, order=())
-        valid, order = self._judge(columns)
+        looks = _LOOKS + len(kept) // 16
+        valid, order = self._judge(columns, looks)
+        self._spend(looks if valid is None else 1 + len(kept) // 5000)
         return Ruling(valid, [kept[index] for index in order])
+
+    def _spend(self, effort: int) -> bool:
+        """Whether that was all."""
+        self._effort -= effort
+        return self._effort <= 0
 
     def prefix(self, place: int) -> Sub:
         """Keep what was called up to an event of the part."""
@@ -225,7 +236,9 @@ class Case:
         parts = self.table.parts(columns)
         if not parts:
             return Outcome()
-        return Sweep(self.table, parts[0].problem, self._over).run(self.table.initial, Bounds(_WIDEST))
+        return Sweep(self.table, parts[0].problem, lambda: self._spend(20)).run(
+            self.table.initial, Bounds(_WIDEST)
+        )
 
 
 class Stuck(NamedTuple):

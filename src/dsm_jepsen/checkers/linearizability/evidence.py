@@ -6,7 +6,7 @@ on trust: the prefix's order is validated step by step, the model refuses the op
 and the smallest part is judged once more by the search in Python, with nothing left out.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,7 +168,6 @@ def counterexample(
     key: Hashable,
     event: int,
     judge: Judge,
-    over: Callable[[], bool],
     culprits: Sequence[int] = (),
 ) -> Counterexample:
     """Find out why a history is invalid.
@@ -178,14 +177,13 @@ def counterexample(
         model: what should have happened.
         key: the part that is invalid.
         event: index of the event where the search got stuck.
-        judge: the engine; it knows no more once its budget is spent.
-        over: whether the budget is spent.
+        judge: the engine.
         culprits: invocations of operations that contradict each other, if that is known.
 
     Raises:
         EvidenceError: the evidence does not stand up.
     """
-    case = Case(history, model, key=key, judge=judge, over=over)
+    case = Case(history, model, key=key, judge=judge)
     found = shortest(case, event)
     core, first = None, found.last
     stuck: Stuck | None = None

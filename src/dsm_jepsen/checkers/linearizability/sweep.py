@@ -202,7 +202,7 @@ class Sweep:
             if one not in self._seen[one.state]:
                 continue  # dominated by one that came later
             self._work += 1
-            if self._work % 1024 == 0 and self._stop():
+            if self._work % 64 == 0 and self._stop():
                 return False
             if self._is_enough(at):
                 self._outcome.pruned = True
