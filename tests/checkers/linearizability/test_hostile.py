@@ -183,13 +183,18 @@ def test_a_budget_may_be_tiny_or_huge(seconds: float, size: int) -> None:
 
 
 def test_a_search_can_be_interrupted() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+
     def step(_: Any, state: int, *__: Any) -> int:
         if state == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return state + 1
 
-    with pytest.raises(KeyboardInterrupt):
-        check_parts(at_once(8), model(step=step))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            check_parts(at_once(8), model(step=step))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(
