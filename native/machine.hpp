@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "flat.hpp"
 #include "sweep.hpp"
 
 namespace sweep {
@@ -58,7 +59,7 @@ class Cells {
     put(state, symbol, after);
     return after;
   }
-  std::size_t held() const { return dense_.size() * sizeof(std::int32_t) + sparse_.size() * 64; }
+  std::size_t held() const { return dense_.size() * sizeof(std::int32_t) + sparse_.bytes(); }
 
  protected:
   virtual int ask(int state, int symbol) = 0;
@@ -72,8 +73,8 @@ class Cells {
       auto at = static_cast<std::size_t>(state) * DENSE + symbol;
       return at < dense_.size() ? dense_[at] : UNASKED;
     }
-    auto found = sparse_.find(key(state, symbol));
-    return found == sparse_.end() ? UNASKED : found->second;
+    auto* found = sparse_.find(state, symbol);
+    return found ? *found : UNASKED;
   }
   void put(int state, int symbol, int after) {
     if (symbol < DENSE) {
@@ -81,14 +82,10 @@ class Cells {
       if (rows > dense_.size()) dense_.resize(std::max(rows, dense_.size() * 2), UNASKED);
       dense_[static_cast<std::size_t>(state) * DENSE + symbol] = after;
     } else
-      sparse_.emplace(key(state, symbol), after);
+      sparse_.try_emplace(state, symbol, after);
   }
-  static std::uint64_t key(int state, int symbol) {
-    return static_cast<std::uint64_t>(state) << 32 | static_cast<std::uint32_t>(symbol);
-  }
-
   std::vector<std::int32_t> dense_;
-  std::unordered_map<std::uint64_t, std::int32_t> sparse_;
+  Flat<std::int32_t> sparse_;
 };
 
 // What a symbol does to a machine whose state is a sequence, here a string of bytes.
@@ -111,19 +108,18 @@ struct Edit {
 // a sequence only grows, so that it has to be how the coming read begins; and so has what replaces it.
 class Sequences {
  public:
-  Sequences(const std::vector<Edit>& symbols, std::string initial) : symbols_(symbols) { number(std::move(initial)); }
+  Sequences(const std::vector<const Edit*>& symbols, std::string initial) : symbols_(symbols) { number(std::move(initial)); }
 
   int step(int state, int symbol) {
-    auto& edit = symbols_[symbol];
+    auto& edit = *symbols_[symbol];
     switch (edit.kind) {
       case Edit::LOOKS: return state;
       case Edit::READS: return *states_[state] == edit.bytes ? state : REJECT;
       case Edit::REPLACES: return number(edit.bytes);
       default: break;
     }
-    auto [known, fresh] = appended_.try_emplace(static_cast<std::uint64_t>(state) << 32 | static_cast<std::uint32_t>(symbol), 0);
-    if (fresh) known->second = number(*states_[state] + edit.bytes);
-    return known->second;
+    auto [known, fresh] = appended_.try_emplace(state, symbol, 0);
+    return fresh ? *known = number(*states_[state] + edit.bytes) : *known;
   }
 
   // Look at which read, called after each event, returns first, and what could replace the state before.
@@ -174,7 +170,7 @@ class Sequences {
   }
 
   const std::string& bytes(int state) const { return *states_[state]; }
-  std::size_t held() const { return held_ + appended_.size() * 64; }
+  std::size_t held() const { return held_ + appended_.bytes(); }
 
  private:
   struct Coming {
@@ -184,7 +180,7 @@ class Sequences {
   };
   using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called
 
-  const Edit& edit(const Problem& problem, std::int32_t op) const { return symbols_[problem.symbols[op]]; }
+  const Edit& edit(const Problem& problem, std::int32_t op) const { return *symbols_[problem.symbols[op]]; }
 
   Coming coming(const Problem& problem, std::int32_t read, const std::vector<std::int32_t>& replacing) const {
     Coming made{&edit(problem, read).bytes, false, {}};
@@ -201,11 +197,11 @@ class Sequences {
     return known->second;
   }
 
-  const std::vector<Edit>& symbols_;
+  const std::vector<const Edit*>& symbols_;
   std::unordered_map<std::string, int> numbers_;
   std::vector<const std::string*> states_;
   std::size_t held_ = 0;
-  std::unordered_map<std::uint64_t, int> appended_;
+  Flat<int> appended_;
   std::vector<std::int32_t> coming_;  // by event: place in comings_, or -1
   std::vector<Coming> comings_;
 };

@@ -44,7 +44,8 @@ struct CaseOf : Case {
 // Cells are shared by all parts; a search owns a handle of them.
 struct Shared {
   Asked* cells;
-  int step(int state, int symbol) { return cells->step(state, symbol); }
+  const std::vector<std::int32_t>* names;
+  int step(int state, int symbol) { return cells->step(state, (*names)[symbol]); }
   std::size_t held() const { return cells->held(); }
 };
 
@@ -62,7 +63,7 @@ class RegisterCase : public Case {
   bool advance() override {
     if (search_) return search_->advance();
     if (shortcut()) return true;
-    search_ = sized(sweep::Assignments(table_.guarded), part_, table_.initial, stop_, [this](auto&, int state) { return shown(state); });
+    search_ = sized(sweep::Assignments(part_.guarded), part_, table_.initial, stop_, [this](auto&, int state) { return shown(state); });
     return search_->advance();
   }
   const sweep::Verdict& verdict() const override { return search_ ? search_->verdict() : verdict_; }
@@ -72,7 +73,7 @@ class RegisterCase : public Case {
   struct Over {};
 
   bool shortcut() try {
-    auto told = settle_register(table_.guarded, part_.problem, table_.initial, [&] {
+    auto told = settle_register(part_.guarded, part_.problem, table_.initial, [&] {
       if (stop_(0)) throw Over{};
     });
     if (!told || !told->exact) return false;
@@ -103,14 +104,14 @@ std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Stop& st
   };
   if (table.kind == Kind::VALUE) return std::make_unique<RegisterCase>(table, part, stop);
   if (table.kind == Kind::SEQUENCE) {
-    sweep::Sequences machine(table.edits, table.beginning);
+    sweep::Sequences machine(part.edits, table.beginning);
     machine.foresee(part.problem);
     return sized(std::move(machine), part, 0, stop, [](auto& machine, int state) {
       auto& bytes = machine.bytes(state);
       return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
     });
   }
-  return sized(Shared{&table.asked}, part, table.initial, stop,
+  return sized(Shared{&table.asked, &part.names}, part, table.initial, stop,
                [&table, referred](auto&, int state) { return referred(table.asked.object(state)); });
 }
 
@@ -237,6 +238,8 @@ PyObject* safely(F work) {
   } catch (const PythonError&) {
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
+  } catch (const std::length_error& error) {
+    PyErr_SetString(PyExc_OverflowError, error.what());
   } catch (const std::exception& error) {
     PyErr_SetString(PyExc_ValueError, error.what());
   }

@@ -7,9 +7,11 @@
 #pragma once
 
 #include <iterator>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "straight.hpp"
 #include "sweep.hpp"
 
 namespace sweep {
@@ -27,38 +29,42 @@ template <class Machine>
 std::vector<std::int32_t> ordered(const std::vector<Step>& steps, const Problem& problem, Machine& machine, int initial) {
   struct Place {
     std::int32_t operation;
-    std::int32_t before;                 // the state it was met by
-    std::vector<std::int32_t> first[2];  // what stands before it: changing nothing, then overwritten by it
+    std::int32_t before;  // the state it was met by
+  };
+  struct Moved {  // to stand before a place: changing nothing there, or overwritten by it
+    std::size_t place;
+    bool overwritten;
+    std::int32_t operation;
   };
   std::vector<Place> places;
-  places.reserve(steps.size() + 1);
+  std::vector<Moved> moved;
+  places.reserve(steps.size());
   auto state = initial;
   for (auto& step : steps) {
     auto symbol = problem.symbols[step.operation];
-    if (!step.anywhere) {
-      places.push_back({step.operation, state, {}});
-      state = machine.step(state, symbol);
+    auto after = machine.step(state, symbol);
+    if (!step.anywhere || after == state) {  // if so nothing changed since it could have come: here and now
+      places.push_back({step.operation, state});
+      state = after;
       continue;
     }
-    if (machine.step(state, symbol) == state) {  // nothing changed since it could have come: here and now
-      places.push_back({step.operation, state, {}});
-      continue;
-    }
-    for (auto place = places.rbegin(); place != places.rend(); ++place) {
-      auto alone = machine.step(place->before, symbol);
-      bool nothing = alone == place->before;
-      bool overwritten = problem.facts[problem.symbols[place->operation]] & RESETS;
-      if (nothing || (overwritten && problem.facts[symbol] & TOTAL)) {
-        place->first[nothing ? 0 : 1].push_back(step.operation);
-        break;
-      }
+    for (auto at = places.size(); at-- > 0;) {
+      bool nothing = machine.step(places[at].before, symbol) == places[at].before;
+      bool overwritten = problem.facts[problem.symbols[places[at].operation]] & RESETS && problem.facts[symbol] & TOTAL;
+      if (!nothing && !overwritten) continue;
+      moved.push_back({at, !nothing, step.operation});
+      break;
     }
   }
+  std::stable_sort(moved.begin(), moved.end(), [](const Moved& one, const Moved& other) {
+    return std::tie(one.place, one.overwritten) < std::tie(other.place, other.overwritten);
+  });
   std::vector<std::int32_t> order;
   order.reserve(steps.size());
-  for (auto& place : places) {
-    for (auto& first : place.first) order.insert(order.end(), first.begin(), first.end());
-    order.push_back(place.operation);
+  auto next = moved.begin();
+  for (std::size_t at = 0; at < places.size(); at++) {
+    for (; next != moved.end() && next->place == at; ++next) order.push_back(next->operation);
+    order.push_back(places[at].operation);
   }
   return order;
 }
@@ -68,7 +74,7 @@ template <class Machine, int W>
 class Search {
  public:
   Search(Machine machine, const Problem& problem, int initial, const Stop& stop)
-      : machine_(std::move(machine)), problem_(problem), initial_(initial), sweep_(machine_, problem, stop) {
+      : machine_(std::move(machine)), problem_(problem), initial_(initial), stop_(stop) {
     for (std::size_t op = 0; op < problem.symbols.size() && !losses_; op++)
       losses_ = problem.returns[op] == Problem::NEVER && !(problem.facts[problem.symbols[op]] & OBSERVES);
     beam_ = losses_ ? NARROW : 16 * NARROW;
@@ -81,13 +87,14 @@ class Search {
 
   // Whether that decided it, or the budget is at its end.
   bool advance() {
-    auto outcome = sweep_.run(initial_, {beam_, windows_, 0, until_});
+    if (!sweep_ && straight()) return true;
+    auto outcome = sweep_->run(initial_, {beam_, windows_, 0, until_});
     spent_ += outcome.event;
     verdict_.widest = std::max(verdict_.widest, outcome.widest);
     if (outcome.event >= verdict_.event) {
       verdict_.event = outcome.event;
       verdict_.states = std::move(outcome.states);
-      verdict_.order = ordered(sweep_.steps(), problem_, machine_, initial_);
+      verdict_.order = ordered(sweep_->steps(), problem_, machine_, initial_);
     }
     auto at = outcome.event;
     if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
@@ -99,18 +106,29 @@ class Search {
     if (until_ != INT32_MAX) return false;
     // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck even
     // so is a proof.
-    auto plenty = sweep_.run(initial_, {8 * window.beam, {}, window.from, at + 1, nullptr});
+    auto plenty = sweep_->run(initial_, {8 * window.beam, {}, window.from, at + 1, nullptr});
     if (plenty.end == End::STOPPED) return given_up();
     if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
     return until_ == verdict_.event + 1 && decided(Verdict::INVALID);
   }
 
  private:
+  bool straight() {
+    if (auto order = Straight<Machine>(machine_, problem_, initial_).run()) {
+      verdict_.event = static_cast<std::int32_t>(problem_.events.size());
+      verdict_.order = std::move(*order);
+      verdict_.widest = 1;
+      return decided(Verdict::VALID);
+    }
+    sweep_.emplace(machine_, problem_, stop_);
+    return false;
+  }
+
   // Whether all is decided by supposing that there is plenty of all that never returned but for what is scarce.
   bool refined() {
     auto end = until_ == INT32_MAX ? INT32_MAX : until_ - 1;  // nothing survives that event
     scarce_.resize(problem_.facts.size());
-    auto outcome = sweep_.run(initial_, {WIDE, {}, INT32_MAX, end, scarce_.data()});
+    auto outcome = sweep_->run(initial_, {WIDE, {}, INT32_MAX, end, scarce_.data()});
     if (outcome.end == End::STOPPED) return given_up();
     refining_ = !outcome.pruned;
     if (outcome.pruned) return false;
@@ -119,7 +137,7 @@ class Search {
       states_ = std::move(outcome.states);
       return until_ == verdict_.event + 1 && decided(Verdict::INVALID);
     }
-    auto steps = sweep_.steps();
+    auto steps = sweep_->steps();
     if (!enough(steps)) return false;
     verdict_.order = ordered(steps, problem_, machine_, initial_);
     verdict_.event = outcome.event;
@@ -190,7 +208,8 @@ class Search {
   Machine machine_;
   const Problem& problem_;
   int initial_;
-  Sweep<Machine, W> sweep_;
+  const Stop& stop_;
+  std::optional<Sweep<Machine, W>> sweep_;
   bool losses_ = false;
   std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;

@@ -103,9 +103,13 @@ struct Columns {
 struct Part {
   int key;  // number of the value that they have in common
   Problem problem;
-  std::vector<std::int32_t> invocations;  // by operation: index of its event
-  std::vector<std::int32_t> indexes;      // by event of the problem: index of the history's
-  std::size_t open = 0, widest = 0;       // operations open at once that return
+  std::vector<std::int32_t> invocations;    // by operation: index of its event
+  std::vector<std::int32_t> indexes;        // by event of the problem: index of the history's
+  std::size_t open = 0, widest = 0;         // operations open at once that return
+  bool lost = false;                        // some never returned
+  std::vector<std::int32_t> names;          // by symbol of the problem: the table's
+  std::vector<sweep::Guarded> guarded;      // VALUE: what they do
+  std::vector<const sweep::Edit*> edits;    // SEQUENCE: what they do
 };
 
 enum class Kind { ANY, VALUE, SEQUENCE };
@@ -146,46 +150,67 @@ class Table {
   std::vector<Part> parts(const Columns& columns) {
     std::vector<Part> made;
     others = false;
-    std::unordered_map<int, int> by_key;
+    Flat<int> by_key;
     std::vector<std::pair<std::int32_t, std::int32_t>> operation(columns.size, {-1, 0});  // by invocation: part, number
     for (std::size_t at = 0; at < columns.size; at++) {
       if (columns.processes[at] < 0) continue;
       if (columns.types[at] != INVOKE) {
         auto [part, op] = operation[columns.partners[at]];
         if (part < 0) continue;
-        auto& [key, problem, invocations, indexes, open, widest] = made[part];
+        auto& problem = made[part].problem;
         if (problem.returns[op] == Problem::NEVER) continue;
         problem.returns[op] = static_cast<std::int32_t>(problem.events.size());
         problem.events.push_back(~op);
-        indexes.push_back(static_cast<std::int32_t>(at));
-        open--;
+        made[part].indexes.push_back(static_cast<std::int32_t>(at));
+        made[part].open--;
         continue;
       }
       auto known = meaning(columns, static_cast<Py_ssize_t>(at));
       if (known.symbol < 0) continue;
       if (made.empty() || made[last_].key != known.key) {
-        auto [place, fresh] = by_key.try_emplace(known.key, static_cast<int>(made.size()));
-        if (fresh) made.push_back(Part{known.key, {}, {}, {}});
-        last_ = place->second;
+        auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
+        if (fresh) made.emplace_back().key = known.key;
+        last_ = *place;
       }
-      auto& [key, problem, invocations, indexes, open, widest] = made[last_];
+      auto& part = made[last_];
+      auto& problem = part.problem;
       auto op = static_cast<std::int32_t>(problem.symbols.size());
       operation[at] = {last_, op};
       bool returns = columns.partners[at] >= 0 && columns.types[columns.partners[at]] != INFO;
       problem.events.push_back(op);
       problem.symbols.push_back(known.symbol);
       problem.returns.push_back(returns ? 0 : Problem::NEVER);
-      invocations.push_back(static_cast<std::int32_t>(at));
-      indexes.push_back(static_cast<std::int32_t>(at));
-      if (returns) widest = std::max(widest, ++open);
+      part.invocations.push_back(static_cast<std::int32_t>(at));
+      part.indexes.push_back(static_cast<std::int32_t>(at));
+      if (returns)
+        part.widest = std::max(part.widest, ++part.open);
+      else
+        part.lost = true;
     }
     if (kind == Kind::ANY) find_out();
-    for (auto& part : made) part.problem.facts = facts;
+    for (auto& part : made) name(part);
     return made;
   }
 
  private:
   enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
+
+  // Number a part's symbols by themselves: a table may know many that are not its.
+  void name(Part& part) {
+    local_.resize(facts.size(), -1);
+    for (auto& symbol : part.problem.symbols) {
+      auto& local = local_[symbol];
+      if (local < 0) {
+        local = static_cast<std::int32_t>(part.names.size());
+        part.names.push_back(symbol);
+        part.problem.facts.push_back(facts[symbol]);
+        if (kind == Kind::VALUE) part.guarded.push_back(guarded[symbol]);
+        if (kind == Kind::SEQUENCE) part.edits.push_back(&edits[symbol]);
+      }
+      symbol = local;
+    }
+    for (auto symbol : part.names) local_[symbol] = -1;
+  }
 
   struct Known {
     int key, symbol;  // symbol -1: not judged, or did not happen
@@ -216,10 +241,9 @@ class Table {
       if (result < 0) return {0, -1};
     }
     auto argument = values.number(item(columns.values, at).it);
-    std::pair<std::int64_t, std::int64_t> told{std::int64_t{judged->second} << 34 | std::int64_t{sign} << 32 | argument, result};
-    auto [known, fresh] = known_.try_emplace(told, Known{0, -1});
-    if (fresh) known->second = define(Symbol{f, argument, sign, result});
-    return known->second;
+    auto told = std::int64_t{judged->second} << 34 | std::int64_t{sign} << 32 | argument;
+    if (auto* known = known_.find(told, result)) return *known;
+    return *known_.try_emplace(told, result, define(Symbol{f, argument, sign, result})).first;
   }
 
   // The number of what the model is told of an error, or -1 if it asserts nothing.
@@ -288,13 +312,13 @@ class Table {
   }
 
   int assigned(const sweep::Guarded& form) {
-    std::pair<std::int64_t, std::int64_t> like{std::int64_t{form.test} << 33 | std::int64_t{form.otherwise == sweep::Guarded::KEEP} << 32 | form.value, form.then};
-    auto [number, fresh] = alike_.try_emplace(like, static_cast<int>(guarded.size()));
+    auto like = std::int64_t{form.test} << 33 | std::int64_t{form.otherwise == sweep::Guarded::KEEP} << 32 | form.value;
+    auto [number, fresh] = alike_.try_emplace(like, form.then, static_cast<int>(guarded.size()));
     if (fresh) {
       guarded.push_back(form);
       facts.push_back(form.facts());
     }
-    return number->second;
+    return *number;
   }
 
   Known define(const Symbol& symbol) {
@@ -354,9 +378,10 @@ class Table {
   std::vector<Ref> names_;  // keep what judged_ knows by address
   std::unordered_map<PyObject*, int> judged_;
   std::unordered_map<int, int> refusals_;
-  std::unordered_map<std::pair<std::int64_t, std::int64_t>, Known, PairHash> known_;
-  std::unordered_map<std::pair<std::int64_t, std::int64_t>, int, PairHash> alike_;
+  Flat<Known> known_;
+  Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;
+  std::vector<std::int32_t> local_;  // by symbol: its number in the part that is named, or -1
   int last_ = 0;
   bool finding_ = false;
   std::size_t found_ = 0;

@@ -2,21 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <array>
 #include <vector>
 
+#include "flat.hpp"
 #include "python.hpp"
 
 namespace python {
-
-struct PairHash {
-  std::size_t operator()(const std::pair<std::int64_t, std::int64_t>& pair) const {
-    auto mixed = static_cast<std::uint64_t>(pair.first) * 0x9E3779B97F4A7C15u ^ static_cast<std::uint64_t>(pair.second);
-    mixed ^= mixed >> 29;
-    mixed *= 0xBF58476D1CE4E5B9u;
-    return static_cast<std::size_t>(mixed ^ mixed >> 32);
-  }
-};
 
 // Python's values as numbers; equal numbers for values that are equal as JSON: 1, 1.0 and true are three.
 class Values {
@@ -25,26 +17,27 @@ class Values {
 
   int number(PyObject* value) {
     if (value == Py_None) return special(none_, value);
-    if (PyLong_CheckExact(value)) {
+    if (PyLong_Check(value) && !PyBool_Check(value)) {
       int overflow = 0;
       auto integer = PyLong_AsLongLongAndOverflow(value, &overflow);
       if (!overflow) {
         if (integer >= 0 && integer < SMALL) return special(small_[integer], value);
-        auto [found, fresh] = integers_.try_emplace(integer, 0);
-        if (fresh) found->second = add(value);
-        return found->second;
+        auto [found, fresh] = integers_.try_emplace(integer, 0, 0);
+        return fresh ? *found = add(value) : *found;
       }
     }
-    if (PyUnicode_CheckExact(value)) return in(strings_, value, value);
+    if (PyUnicode_CheckExact(value)) return string(value);
+    if (PyUnicode_Check(value)) return string(owned(PyUnicode_FromObject(value)).it);
+    if (PyTuple_CheckExact(value) && PyTuple_Size(value) == 2) return number(owned(PySequence_List(value)).it);
     if (PyList_CheckExact(value) && PyList_Size(value) == 2) {
       Deeper deeper;
       auto one = number(item(value, 0).it), other = number(item(value, 1).it);
-      auto [found, fresh] = pairs_.try_emplace(std::pair<std::int64_t, std::int64_t>{one, other}, 0);
+      auto [found, fresh] = pairs_.try_emplace(one, other, 0);
       if (fresh) {
-        found->second = add(value);
-        halves_.emplace(found->second, std::pair<int, int>{one, other});
+        *found = add(value);
+        halves_.try_emplace(*found, 0, {one, other});
       }
-      return found->second;
+      return *found;
     }
     auto key = call(canonical_, value);
     return in(others_, key.it, value);
@@ -52,8 +45,7 @@ class Values {
 
   // The two values of a list of two; nullptr if it is something else.
   const std::pair<int, int>* halves(int number) const {
-    auto found = halves_.find(number);
-    return found == halves_.end() ? nullptr : &found->second;
+    return halves_.find(number, 0);
   }
 
   PyObject* object(int number) const { return objects_[number].it; }
@@ -65,6 +57,12 @@ class Values {
     objects_.push_back(borrowed(value));
     return static_cast<int>(objects_.size()) - 1;
   }
+  // A string that was met lately is known by its address: it is held meanwhile.
+  int string(PyObject* value) {
+    auto& met = met_[reinterpret_cast<std::uintptr_t>(value) / 64 % met_.size()];
+    if (met.first.it != value) met = {borrowed(value), in(strings_, value, value)};
+    return met.second;
+  }
   int special(int& known, PyObject* value) { return known ? known - 1 : (known = add(value) + 1) - 1; }
   int in(const Ref& dict, PyObject* key, PyObject* value) {
     auto known = look(dict, key);
@@ -75,9 +73,9 @@ class Values {
   std::vector<Ref> objects_;
   int none_ = 0;
   int small_[SMALL] = {};
-  std::unordered_map<std::int64_t, int> integers_;
-  std::unordered_map<std::pair<std::int64_t, std::int64_t>, int, PairHash> pairs_;
-  std::unordered_map<int, std::pair<int, int>> halves_;
+  std::array<std::pair<Ref, int>, 256> met_;
+  Flat<int> integers_, pairs_;
+  Flat<std::pair<int, int>> halves_;
 };
 
 }  // namespace python

@@ -6,6 +6,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable
+from enum import StrEnum
 from math import inf, nan
 from typing import Any
 
@@ -210,3 +211,32 @@ def test_the_kernel_refuses_columns_of_no_history(
     monkeypatch.setattr(judged, "_partner", array("q", partners))
     with pytest.raises(ValueError, match="not those of a history"):
         check.check_columns(judged.columns, Naive())
+
+
+class Name(StrEnum):
+    """A string that is none of its class."""
+
+    X = "x"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [((1, 2), [1, 2]), ([1, (2, 3)], [1, [2, 3]]), (Name.X, "x"), (signal.SIGINT, int(signal.SIGINT))],
+    ids=str,
+)
+@pytest.mark.parametrize("native", [True, False])
+def test_values_are_equal_if_they_are_as_json(written: Any, read: Any, *, native: bool) -> None:
+    events = history(
+        (0, "invoke", "write", written),
+        (0, "ok", "write", written),
+        (1, "invoke", "read", None),
+        (1, "ok", "read", read),
+    )
+    (part,) = check_parts(events, models.Register(), native=native)
+    assert part.valid
+
+
+def test_more_open_at_once_than_the_kernel_can_hold_is_no_error() -> None:
+    events = history(*((who, type_, "write", 1) for type_ in ("invoke", "ok") for who in range(4200)))
+    (part,) = check_parts(events, models.Register(), budget=Budget(seconds=0.2))
+    assert part.valid is not False

@@ -3,7 +3,7 @@
 import sys
 from array import array
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from time import monotonic
@@ -103,22 +103,37 @@ def check_columns(
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.
     """
-    limit, asked = budget or Budget(), ready(model)
+    found = _found(columns, model, budget=budget or Budget(), native=native, others=others, effort=effort)
+    return [found] if isinstance(found, Part) else [_part(answer) for answer in found]
+
+
+def _found(
+    columns: Columns,
+    model: Model | NonDeterministic,
+    *,
+    budget: Budget,
+    native: bool = True,
+    others: bool = True,
+    effort: int = 0,
+) -> Part | list[twin.Answer]:
+    asked = ready(model)
     native = native and kernel is not None
     if not others and (asked.special or not native):
         refuse_others(columns, asked.model)
     if asked.special or not native:
         settled = settle_columns(columns, asked.model, kernel=kernel if native else None)
         if settled is not None:
-            return [_settled(settled)]
+            return _settled(settled)
     if native:
-        answers = _with_kernel(asked, columns, limit, others=others, effort=effort)
-    else:
-        end, looks = monotonic() + limit.seconds, count(1)
-        answers = twin.Table(Meaning(asked.model)).check(
-            columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks)
-        )
-    return [_part(answer) for answer in answers]
+        try:
+            return _with_kernel(asked, columns, budget, others=others, effort=effort)
+        except OverflowError:  # more is open at once than the kernel's masks can hold: 4096 operations
+            if not others:
+                refuse_others(columns, asked.model)
+    end, looks = monotonic() + budget.seconds, count(1)
+    return twin.Table(Meaning(asked.model)).check(
+        columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks)
+    )
 
 
 def _with_kernel(
@@ -157,20 +172,23 @@ class Linearizability:
         history: what was seen.
         model: what should have happened.
         budget: how much was allowed.
-        parts: what was found about each thing; they end where one is invalid.
+        valid: true, false, or ``None`` for unknown: the budget ran out.
         seconds: how long it took.
     """
 
     history: History
     model: Model | NonDeterministic
     budget: Budget
-    parts: tuple[Part, ...]
+    valid: bool | None
     seconds: float
+    _found: Part | list[twin.Answer] = field(repr=False)
 
-    @property
-    def valid(self) -> bool | None:
-        """True, false, or ``None`` for unknown: the budget ran out."""
-        return worst(part.valid for part in self.parts)
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What was found about each thing that the history is about; they end where one is invalid."""
+        if isinstance(self._found, Part):
+            return (self._found,)
+        return tuple(map(_part, self._found))
 
     @cached_property
     def because(self) -> str:
@@ -270,12 +288,18 @@ def check_linearizable(
     limit = budget or Budget()
     began = monotonic()
     try:
-        parts = check_columns(history.columns, model, budget=limit, others=others)
+        found = _found(history.columns, model, budget=limit, others=others)
     except MisfitError:
         raise
     except Exception:
         refuse_values(history, model)
         raise
+    valid = found.valid if isinstance(found, Part) else worst(_VERDICTS[kind] for _, kind, *_ in found)
     return Linearizability(
-        history=history, model=model, budget=limit, parts=tuple(parts), seconds=monotonic() - began
+        history=history,
+        model=model,
+        budget=limit,
+        valid=valid,
+        seconds=monotonic() - began,
+        _found=found,
     )

@@ -25,7 +25,7 @@ class Written:
 
 def frozen(value: Any) -> Hashable:
     """Make a JSON value hashable: lists become tuples, truths, objects and 1.0 ``Written``."""
-    if value is None or isinstance(value, str | Written) or type(value) is int:
+    if value is None or (isinstance(value, str | int | Written) and not isinstance(value, bool)):
         return value
     if isinstance(value, list | tuple):
         return tuple(frozen(one) for one in value)
