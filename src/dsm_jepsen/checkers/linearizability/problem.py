@@ -1,6 +1,6 @@
 """What a search is given, and what it finds: operations, symbols and states are numbers."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
@@ -30,6 +30,13 @@ class Machine(Protocol):
 
     def step(self, state: int, symbol: int) -> int:
         """Give the state after, or ``REJECTED``."""
+        ...
+
+    def viable(self, state: int, event: int, left: Callable[[int], bool]) -> bool:
+        """Whether what comes after an event may come of a state, as far as the machine foresees.
+
+        ``left`` tells whether there is still one of a symbol that never returned.
+        """
         ...
 
 

@@ -30,6 +30,7 @@ without the rule.
 ``native/sweep.hpp`` is the same search in C++.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -90,6 +91,7 @@ class Sweep:
 
     def __init__(self, machine: Machine, problem: Problem, stop: Callable[[], bool]) -> None:
         self._step = machine.step
+        self._viable = machine.viable
         self._problem = problem
         self._stop = stop
         lost = dict.fromkeys(
@@ -98,6 +100,11 @@ class Sweep:
             if returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
         )
         self._lost = tuple(lost)
+        self._lost_of = Counter(
+            symbol
+            for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
+            if returns == NEVER
+        )
         self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
 
     def run(self, initial: int, bounds: Bounds) -> Outcome:
@@ -260,7 +267,7 @@ class Sweep:
             return  # it was not possible when the state was entered
         symbol = self._problem.symbols[operation]
         after = self._step(one.state, symbol)
-        if after in (REJECTED, one.state):
+        if not self._is_of_use(one, after, None):
             return
         trail = self._then(one.trail, operation)
         entered = replace(one, state=after, done=one.done | bit, maybe=one.maybe & ~bit, trail=trail)
@@ -286,7 +293,7 @@ class Sweep:
             if twin or other == bit:
                 continue
             after = self._step(state, symbol)
-            if self._is_of_use(state, after, wanted):
+            if self._is_of_use(one, after, wanted):
                 then = self._then(one.trail, self._slots[other])
                 entered = replace(one, state=after, done=done | other, maybe=maybe & ~other, trail=then)
                 self._arrive(self._entered(entered, symbol), bit)
@@ -300,15 +307,19 @@ class Sweep:
             if symbol in tried or (short and not self._supposed(kind)):
                 continue
             after = self._step(one.state, symbol)
-            if self._is_of_use(one.state, after, wanted):
+            if self._is_of_use(one, after, wanted):
                 entered = replace(one, state=after, excess=one.excess + short)
                 entered.trail = self._then(one.trail, calls[0 if short else count])
                 if not self._plenty or self._scarce is not None:
                     entered.used = (*one.used[:kind], count + 1, *one.used[kind + 1 :])
                 self._arrive(self._entered(entered, symbol), bit)
 
-    def _is_of_use(self, state: int, after: int, wanted: int | None) -> bool:
-        if after in (REJECTED, state):
+    def _is_of_use(self, one: _Configuration, after: int, wanted: int | None) -> bool:
+        def left(symbol: int) -> bool:
+            kind = self._kind[symbol]
+            return self._supposed(kind) or one.used[kind] < self._lost_of[symbol]
+
+        if after in (REJECTED, one.state) or not self._viable(after, self._at, left):
             return False
         return wanted is None or self._step(after, wanted) != REJECTED
 

@@ -8,10 +8,12 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from dsm_jepsen.checkers.linearizability.foresight import Does, Foreseeing, foresee
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
-from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, Problem
+from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, Machine, Problem
 from dsm_jepsen.checkers.linearizability.search import Found, decide
 from dsm_jepsen.checkers.models import KEEP, Fact
+from dsm_jepsen.checkers.models._values import frozen
 from dsm_jepsen.history import Columns
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
@@ -55,6 +57,7 @@ class Table:
         self._symbols: dict[Hashable, int] = {}
         self._told: list[tuple[str, Any, Sign, Any]] = []
         self._facts: list[int] = []
+        self._does: list[Does] = []  # of sequences
         self._known: dict[tuple[str, bytes], tuple[bytes, int]] = {}
         self._keys: dict[bytes, Hashable] = {}
         self._found = 0
@@ -70,6 +73,10 @@ class Table:
             after = self._meaning.step(self._states[state], *self._told[symbol])
             return self._cells.setdefault(key, REJECTED if after is NotImplemented else self._number(after))
 
+    def viable(self, *_: object) -> bool:
+        """Foresee nothing."""
+        return True
+
     def states(self, numbers: Iterable[int]) -> list[Any]:
         """Give states by their numbers."""
         return [self._states[number] for number in numbers]
@@ -78,11 +85,16 @@ class Table:
         """Judge a history's columns, part by part, until one is invalid."""
         answers = []
         for part in self.parts(columns):
-            found = decide(self, part.problem, self.initial, stop)
+            found = decide(self._machine(part.problem), part.problem, self.initial, stop)
             answers.append(self._answer(part, found))
             if found.valid is False:
                 break
         return answers
+
+    def _machine(self, problem: Problem) -> Machine:
+        if self._meaning.kind is not Kind.SEQUENCE:
+            return self
+        return Foreseeing(self, self._states, foresee(problem, self._does))
 
     def _answer(self, part: Part, found: Found) -> Answer:
         kind = {True: 0, False: 1, None: 2}[found.valid]
@@ -148,7 +160,9 @@ class Table:
         if self._meaning.kind is Kind.VALUE:
             return _of_assignment(*does)
         if self._meaning.kind is Kind.SEQUENCE:
-            return _OF_EDIT[does[0]]
+            kind, operand = does
+            self._does.append((kind, operand if isinstance(operand, str) else frozen(operand)))
+            return _OF_EDIT[kind]
         (facts,) = does
         self._finding |= facts == TO_BE_FOUND
         return int(max(facts, 0))
