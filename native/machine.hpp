@@ -105,29 +105,33 @@ struct Edit {
 };
 
 // All symbols are edits. A state that the next read cannot come from is never entered: until something replaces it
-// a sequence only grows, so that it has to be how the coming read begins; and so has what replaces it.
+// a sequence only grows, so that it has to be how the coming read begins; and so has what replaces it. If something
+// may replace it, and nobody can read it before, it does not matter what it is: such states are one.
 class Sequences {
  public:
-  Sequences(const std::vector<const Edit*>& symbols, std::string initial) : symbols_(symbols) { number(std::move(initial)); }
+  Sequences(const std::vector<const Edit*>& symbols, std::string initial) : symbols_(symbols) {
+    number(std::move(initial));
+    states_.push_back(&unread_);
+  }
 
   int step(int state, int symbol) {
     auto& edit = *symbols_[symbol];
     switch (edit.kind) {
       case Edit::LOOKS: return state;
-      case Edit::READS: return *states_[state] == edit.bytes ? state : REJECT;
+      case Edit::READS: return !hides(state) && *states_[state] == edit.bytes ? state : REJECT;
       case Edit::REPLACES: return number(edit.bytes);
       default: break;
     }
+    if (hides(state)) return state;
     auto [known, fresh] = appended_.try_emplace(state, symbol, 0);
     return fresh ? *known = number(*states_[state] + edit.bytes) : *known;
   }
 
-  // Look at which read, called after each event, returns first, and what could replace the state before.
+  // Look at which read, called after each event, returns first, and what could replace or read the state before.
   void foresee(const Problem& problem) {
     coming_.assign(problem.events.size(), -1);
     comings_.clear();
     std::vector<std::int32_t> calls(problem.symbols.size());
-    std::vector<std::int32_t> replacing;  // may take effect after the event, and return
     Lost lost;
     for (std::size_t at = 0; at < problem.events.size(); at++)
       if (auto op = problem.events[at]; op >= 0) {
@@ -135,56 +139,69 @@ class Sequences {
         if (problem.returns[op] == Problem::NEVER && edit(problem, op).kind == Edit::REPLACES)
           lost[edit(problem, op).bytes.size()].try_emplace(edit(problem, op).bytes, op);
       }
+    std::vector<std::int32_t> replacing, reading;  // return at the event or later
     std::int32_t next = -1;
-    bool changed = true;
+    bool changed = false;
     for (auto at = problem.events.size(); at-- > 0;) {
+      auto op = problem.events[at] < 0 ? ~problem.events[at] : problem.events[at];
+      auto kind = edit(problem, op).kind;
+      bool returns = problem.events[at] < 0;
+      if (returns && kind == Edit::REPLACES) replacing.push_back(op);
+      if (returns && kind == Edit::READS) reading.push_back(op);
+      changed |= returns && (kind == Edit::REPLACES || kind == Edit::READS);
       if (changed && next >= 0) {
-        std::erase_if(replacing, [&](auto op) { return calls[op] >= problem.returns[next]; });
-        comings_.push_back(coming(problem, next, replacing));
+        auto later = [&](auto one) { return calls[one] >= problem.returns[next]; };
+        std::erase_if(replacing, later);
+        std::erase_if(reading, later);
+        comings_.push_back(coming(problem, next, replacing, reading));
         for (auto& [size, of] : lost)
-          if (auto found = of.find(comings_.back().read->substr(0, size)); found != of.end() && calls[found->second] < problem.returns[next])
+          if (auto found = of.find(comings_.back().read->substr(0, size)); found != of.end() && !later(found->second))
             comings_.back().lost.push_back(problem.symbols[found->second]);
         changed = false;
       }
       if (next >= 0) coming_[at] = static_cast<std::int32_t>(comings_.size()) - 1;
-      auto op = problem.events[at] < 0 ? ~problem.events[at] : problem.events[at];
-      auto kind = edit(problem, op).kind;
-      if (problem.events[at] < 0 && kind == Edit::REPLACES) {
-        replacing.push_back(op);
-        changed = true;
-        if (next >= 0 && comings_.back().read->starts_with(edit(problem, op).bytes)) coming_[at] = -1;  // it returns here
-      }
-      if (problem.events[at] >= 0 && kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) {
+      if (!returns && kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) {
         next = op;
         changed = true;
       }
     }
   }
 
-  // Whether the coming read can come of a state; left(symbol): whether there is one of it that never returned.
+  // What a state is to what comes after an event: itself, UNREAD, or REJECT if the coming read cannot come of it.
+  // left(symbol): whether there is one of it that never returned.
   template <class Left>
-  bool viable(int state, std::int32_t event, Left left) const {
-    if (coming_[event] < 0) return true;
+  int seen(int state, std::int32_t event, Left left) const {
+    if (coming_[event] < 0) return state;
     auto& coming = comings_[coming_[event]];
-    return coming.replaced || coming.read->starts_with(*states_[state]) || std::any_of(coming.lost.begin(), coming.lost.end(), left);
+    auto begins = [&](auto* read) { return state != UNREAD && read->starts_with(*states_[state]); };
+    if (begins(coming.read)) return state;
+    if (!coming.replaced && std::none_of(coming.lost.begin(), coming.lost.end(), left)) return REJECT;
+    return std::any_of(coming.others.begin(), coming.others.end(), begins) ? state : UNREAD;
   }
 
+  bool hides(int state) const { return state == UNREAD; }
   const std::string& bytes(int state) const { return *states_[state]; }
   std::size_t held() const { return held_ + appended_.bytes(); }
 
  private:
+  static constexpr int UNREAD = 1;
+
   struct Coming {
     const std::string* read;
-    bool replaced = false;           // something that returns may replace the state by how the read begins
-    std::vector<std::int32_t> lost;  // symbols of what never returned, and may do that
+    bool replaced = false;                   // something that returns may replace the state by how the read begins
+    std::vector<const std::string*> others;  // what is read by others that may come before
+    std::vector<std::int32_t> lost;          // symbols of what never returned, and may replace it
   };
   using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called
 
   const Edit& edit(const Problem& problem, std::int32_t op) const { return *symbols_[problem.symbols[op]]; }
 
-  Coming coming(const Problem& problem, std::int32_t read, const std::vector<std::int32_t>& replacing) const {
-    Coming made{&edit(problem, read).bytes, false, {}};
+  Coming coming(const Problem& problem, std::int32_t read, const std::vector<std::int32_t>& replacing,
+                const std::vector<std::int32_t>& reading) const {
+    Coming made{&edit(problem, read).bytes, false, {}, {}};
     for (auto op : replacing) made.replaced |= made.read->starts_with(edit(problem, op).bytes);
+    for (auto op : reading)
+      if (op != read) made.others.push_back(&edit(problem, op).bytes);
     return made;
   }
 
@@ -198,6 +215,7 @@ class Sequences {
   }
 
   const std::vector<const Edit*>& symbols_;
+  static inline const std::string unread_ = "(never read)";
   std::unordered_map<std::string, int> numbers_;
   std::vector<const std::string*> states_;
   std::size_t held_ = 0;

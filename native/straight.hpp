@@ -79,8 +79,8 @@ class Straight {
       auto counts = [&](auto op) { return op != taken && problem_.symbols[op] == symbol; };
       return std::any_of(lost_.begin(), lost_.end(), counts);
     };
-    if constexpr (requires { machine_.viable(state, event_, left); })
-      return machine_.viable(state, event_, left);
+    if constexpr (requires { machine_.seen(state, event_, left); })
+      return machine_.seen(state, event_, left) != REJECT;
     else
       return true;
   }

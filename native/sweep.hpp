@@ -349,13 +349,13 @@ class Sweep {
     if (config.maybe.has(slot)) {
       auto satisfied = config;
       satisfied.maybe.drop(slot);
-      satisfied.trail = node(config.trail, {slots_[slot], event, true});
+      satisfied.trail = node(config.trail, {slots_[slot], event, !hides(config.state)});
       add(next_, satisfied);
     }
     if (observers_.has(slot)) return;  // it was not possible when the state was entered
     auto symbol = problem_.symbols[slots_[slot]];
-    auto state = machine_.step(config.state, symbol);
-    if (state == REJECT || state == config.state || !viable(config, state, event)) return;
+    auto state = seen(config, machine_.step(config.state, symbol), event);
+    if (state == REJECT || (state == config.state && !hides(state))) return;
     auto after = config;
     after.maybe.drop(slot);
     after.trail = node(config.trail, {slots_[slot], event, false});
@@ -370,8 +370,7 @@ class Sweep {
     round_++;
     auto wanted = problem_.symbols[slots_[slot]];
     auto useless = [&](int state) {
-      return state == REJECT || state == config.state || !viable(config, state, event) ||
-             (leading && machine_.step(state, wanted) == REJECT);
+      return state == REJECT || state == config.state || (leading && machine_.step(state, wanted) == REJECT);
     };
     for (auto other : order_) {
       if (config.done.has(other)) continue;
@@ -385,7 +384,7 @@ class Sweep {
       bool twin = (tried & FIRM) || (maybe && tried);
       tried |= maybe ? MAYBE : FIRM;
       if (twin || other == slot) continue;
-      auto state = machine_.step(config.state, symbol);
+      auto state = seen(config, machine_.step(config.state, symbol), event);
       if (useless(state)) continue;
       auto after = config;
       after.done.add(other);
@@ -400,7 +399,7 @@ class Sweep {
       bool short_of = count >= supply_[kind];
       if (short_of && !supposed(kind)) continue;
       if (tried_in_[symbol] == round_) continue;  // one that will return does the same
-      auto state = machine_.step(config.state, symbol);
+      auto state = seen(config, machine_.step(config.state, symbol), event);
       if (useless(state)) continue;
       auto after = config;
       after.trail = node(config.trail, {ended_[kind][short_of ? 0 : count], event, false});
@@ -417,16 +416,25 @@ class Sweep {
     }
   }
 
-  // Whether what is still to come can be explained from a state, as far as the machine foresees.
-  bool viable(const Config& before, int state, std::int32_t event) const {
+  // What a state is to what is still to come, as far as the machine foresees: itself, another, or REJECT.
+  int seen(const Config& before, int state, std::int32_t event) const {
+    if (state == REJECT) return REJECT;
     auto left = [&](std::int32_t symbol) {
       auto kind = kind_of_[symbol];
       return supposed(kind) || used_[before.used + kind] < total_of_[kind];
     };
-    if constexpr (requires { machine_.viable(state, event, left); })
-      return machine_.viable(state, event, left);
+    if constexpr (requires { machine_.seen(state, event, left); })
+      return machine_.seen(state, event, left);
     else
-      return true;
+      return state;
+  }
+
+  // Whether it does not matter what a state is: then what changes nothing there has taken effect there.
+  bool hides(int state) const {
+    if constexpr (requires { machine_.hides(state); })
+      return machine_.hides(state);
+    else
+      return false;
   }
 
   // Into a state; what was open and possible anywhere may have come just before what made all states equal.

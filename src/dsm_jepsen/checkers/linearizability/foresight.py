@@ -3,7 +3,7 @@
 Until something replaces it a sequence only grows, so that it has to be how the coming read begins: the first
 to return of those that are called later. If something may replace it before, that has to be how it begins.
 
-``native/machine.hpp`` does the same.
+``native/machine.hpp`` does the same; there all states that nobody can read before they are replaced are one.
 """
 
 from collections import defaultdict
