@@ -215,7 +215,7 @@ class Sequences {
   }
 
   const std::vector<const Edit*>& symbols_;
-  static inline const std::string unread_ = "(never read)";
+  static inline const std::string unread_ = "";
   std::unordered_map<std::string, int> numbers_;
   std::vector<const std::string*> states_;
   std::size_t held_ = 0;

@@ -300,7 +300,7 @@ class Sweep {
     if (next_.items.empty()) {
       outcome_.end = End::STUCK;
       for (auto& config : todo_.items)
-        if (std::find(outcome_.states.begin(), outcome_.states.end(), config.state) == outcome_.states.end())
+        if (!hides(config.state) && std::find(outcome_.states.begin(), outcome_.states.end(), config.state) == outcome_.states.end())
           outcome_.states.push_back(config.state);
       return false;
     }

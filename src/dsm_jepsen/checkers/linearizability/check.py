@@ -48,8 +48,8 @@ class Part:
         key: which; ``None`` if the model does not tell several apart.
         valid: ``None`` if it was undecided when the search ended: the budget ran out, or another part was
             found to be invalid, which is enough.
-        event: invalid: index of the return that cannot be explained, or of an earlier one where it was foreseen
-            (strings and lists; the counterexample's is exact); unknown: all before it is valid.
+        event: invalid: index of the return that cannot be explained, or of an earlier one where that was
+            foreseen (strings and lists; the counterexample's is exact); unknown: all before it is valid.
         states: invalid: what the machine could have been in when that operation took effect; none if it was
             settled without a search.
         order: indexes of the invocations that took effect, in an order that explains all before ``event``.

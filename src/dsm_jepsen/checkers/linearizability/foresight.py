@@ -3,14 +3,16 @@
 Until something replaces it a sequence only grows, so that it has to be how the coming read begins: the first
 to return of those that are called later. If something may replace it before, that has to be how it begins.
 
-``native/machine.hpp`` does the same; there all states that nobody can read before they are replaced are one.
+Then it does not matter what it is if nobody can read it before: all such states are one.
+
+``native/machine.hpp`` does the same.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.problem import NEVER, Machine, Problem
+from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, UNREAD, Machine, Problem
 
 _APPENDS, _REPLACES, _READS, _ = range(4)
 """Kinds of edits."""
@@ -25,16 +27,14 @@ class Coming(NamedTuple):
     Attributes:
         value: what it returns.
         replaced: something that returns may replace the state by how that begins.
-        lost: symbols of what never returned, and may do so.
+        others: what is read by others that may come before.
+        lost: symbols of what never returned, and may replace it.
     """
 
     value: Any
     replaced: bool
+    others: list[Any]
     lost: list[int]
-
-    def allows(self, state: Any, left: Callable[[int], bool]) -> bool:
-        """Whether it can come of a state; ``left``: whether one of a symbol that never returned is left."""
-        return self.replaced or self.value[: len(state)] == state or any(map(left, self.lost))
 
 
 class Foreseeing:
@@ -43,18 +43,38 @@ class Foreseeing:
     Args:
         machine: the same without foresight.
         states: its states by number; they grow.
-        coming: by event.
+        does: by symbol.
+        problem: the history.
     """
 
-    def __init__(self, machine: Machine, states: Sequence[Any], coming: Sequence[Coming | None]) -> None:
-        self.step = machine.step
+    def __init__(
+        self, machine: Machine, states: Sequence[Any], does: Sequence[Does], problem: Problem
+    ) -> None:
+        self._machine = machine
         self._states = states
-        self._coming = coming
+        self._does = does
+        self._coming = foresee(problem, does)
 
-    def viable(self, state: int, event: int, left: Callable[[int], bool]) -> bool:
-        """Whether the next read can come of a state."""
+    def step(self, state: int, symbol: int) -> int:
+        """Give the state after, or ``REJECTED``."""
+        if state != UNREAD:
+            return self._machine.step(state, symbol)
+        kind = self._does[symbol][0]
+        if kind == _REPLACES:
+            return self._machine.step(0, symbol)  # whatever was before
+        return REJECTED if kind == _READS else UNREAD
+
+    def seen(self, state: int, event: int, left: Callable[[int], bool]) -> int:
+        """What a state is to the next read."""
         coming = self._coming[event]
-        return coming is None or coming.allows(self._states[state], left)
+        if coming is None:
+            return state
+        if state != UNREAD and _begins(self._states[state], coming.value):
+            return state
+        if not coming.replaced and not any(map(left, coming.lost)):
+            return REJECTED
+        read = state != UNREAD and any(_begins(self._states[state], value) for value in coming.others)
+        return state if read else UNREAD
 
 
 def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
@@ -67,34 +87,34 @@ def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
     events, symbols, returns, _ = problem
     calls = [place for place, event in enumerate(events) if event >= 0]
     lost = _lost(problem, does)
-    replacing: list[int] = []  # operations that return after the event
+    open_: list[int] = []  # operations that return at the event or later, and replace or read
     coming: list[Coming | None] = [None] * len(events)
-    following, now = -1, None
+    following, now, changed = -1, None, False
     for at in range(len(events) - 1, -1, -1):
-        coming[at] = now
         event = events[at]
-        operation = event if event >= 0 else ~event
-        kind, operand = does[symbols[operation]]
-        if event < 0 and kind == _REPLACES:
-            replacing.append(operation)
-            if now is not None and _begins(operand, now.value):
-                coming[at] = None  # it returns here
-        elif event >= 0 and kind == _READS and (following < 0 or returns[event] < returns[following]):
-            following = event
-        else:
-            continue
-        if following >= 0:
+        kind = does[symbols[event if event >= 0 else ~event]][0]
+        if event < 0 and kind in (_REPLACES, _READS):
+            open_.append(~event)
+            changed = True
+        if changed and following >= 0:
             end = returns[following]
-            replacing = [one for one in replacing if calls[one] < end]
-            value = does[symbols[following]][1]
-            replaced = any(_begins(does[symbols[one]][1], value) for one in replacing)
-            unreturned = [
-                symbols[by[value[:size]]]
-                for size, by in lost.items()
-                if value[:size] in by and calls[by[value[:size]]] < end
-            ]
-            now = Coming(value, replaced, unreturned)
+            open_ = [one for one in open_ if calls[one] < end]
+            before = [does[symbols[one]] for one in open_ if one != following]
+            now = _coming(does[symbols[following]][1], before)
+            for size, by in lost.items():
+                operation = by.get(now.value[:size])
+                if operation is not None and calls[operation] < end:
+                    now.lost.append(symbols[operation])
+            changed = False
+        coming[at] = now
+        if event >= 0 and kind == _READS and (following < 0 or returns[event] < returns[following]):
+            following, changed = event, True
     return coming
+
+
+def _coming(value: Any, before: Sequence[Does]) -> Coming:
+    replaced = any(kind == _REPLACES and _begins(operand, value) for kind, operand in before)
+    return Coming(value, replaced, [operand for kind, operand in before if kind == _READS], [])
 
 
 def _begins(beginning: Any, whole: Any) -> bool:

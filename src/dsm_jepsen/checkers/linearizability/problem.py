@@ -6,6 +6,9 @@ from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
 REJECTED: Final = -1
+UNREAD: Final = -2
+"""All states that are replaced before anybody can read them."""
+
 NEVER: Final = 2**31 - 1
 
 
@@ -32,10 +35,11 @@ class Machine(Protocol):
         """Give the state after, or ``REJECTED``."""
         ...
 
-    def viable(self, state: int, event: int, left: Callable[[int], bool]) -> bool:
-        """Whether what comes after an event may come of a state, as far as the machine foresees.
+    def seen(self, state: int, event: int, left: Callable[[int], bool]) -> int:
+        """What a state is to what comes after an event, as far as the machine foresees.
 
-        ``left`` tells whether there is still one of a symbol that never returned.
+        Itself, ``UNREAD`` if nobody can tell, or ``REJECTED`` if that cannot come of it. ``left`` tells
+        whether there is still one of a symbol that never returned.
         """
         ...
 

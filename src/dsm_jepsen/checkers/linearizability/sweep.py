@@ -39,6 +39,7 @@ from typing import Final
 from dsm_jepsen.checkers.linearizability.problem import (
     NEVER,
     REJECTED,
+    UNREAD,
     Bounds,
     End,
     Machine,
@@ -91,20 +92,16 @@ class Sweep:
 
     def __init__(self, machine: Machine, problem: Problem, stop: Callable[[], bool]) -> None:
         self._step = machine.step
-        self._viable = machine.viable
+        self._foreseen = machine.seen
         self._problem = problem
         self._stop = stop
-        lost = dict.fromkeys(
+        lost = Counter(
             symbol
             for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
             if returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
         )
         self._lost = tuple(lost)
-        self._lost_of = Counter(
-            symbol
-            for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
-            if returns == NEVER
-        )
+        self._lost_of = lost
         self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
 
     def run(self, initial: int, bounds: Bounds) -> Outcome:
@@ -261,13 +258,13 @@ class Sweep:
         """Let the operation that returns take effect in a configuration, if it can."""
         operation = self._slots[bit]
         if one.maybe & bit:
-            satisfied = self._then(one.trail, operation, anywhere=True)
+            satisfied = self._then(one.trail, operation, anywhere=one.state != UNREAD)
             self._add(self._next, replace(one, maybe=one.maybe ^ bit, trail=satisfied))
         if self._observers & bit:
             return  # it was not possible when the state was entered
         symbol = self._problem.symbols[operation]
-        after = self._step(one.state, symbol)
-        if not self._is_of_use(one, after, None):
+        after = self._after(one, symbol)
+        if after == REJECTED or (after == one.state and after != UNREAD):
             return
         trail = self._then(one.trail, operation)
         entered = replace(one, state=after, done=one.done | bit, maybe=one.maybe & ~bit, trail=trail)
@@ -278,7 +275,7 @@ class Sweep:
 
         ``leading``: only that after which what returns is possible.
         """
-        state, done, maybe = one.state, one.done, one.maybe
+        done, maybe = one.done, one.maybe
         wanted = self._problem.symbols[self._slots[bit]] if leading else None
         firm: set[int] = set()
         tried: set[int] = set()
@@ -292,7 +289,7 @@ class Sweep:
                 firm.add(symbol)
             if twin or other == bit:
                 continue
-            after = self._step(state, symbol)
+            after = self._after(one, symbol)
             if self._is_of_use(one, after, wanted):
                 then = self._then(one.trail, self._slots[other])
                 entered = replace(one, state=after, done=done | other, maybe=maybe & ~other, trail=then)
@@ -306,7 +303,7 @@ class Sweep:
             short = count >= len(calls)
             if symbol in tried or (short and not self._supposed(kind)):
                 continue
-            after = self._step(one.state, symbol)
+            after = self._after(one, symbol)
             if self._is_of_use(one, after, wanted):
                 entered = replace(one, state=after, excess=one.excess + short)
                 entered.trail = self._then(one.trail, calls[0 if short else count])
@@ -314,12 +311,18 @@ class Sweep:
                     entered.used = (*one.used[:kind], count + 1, *one.used[kind + 1 :])
                 self._arrive(self._entered(entered, symbol), bit)
 
-    def _is_of_use(self, one: _Configuration, after: int, wanted: int | None) -> bool:
-        def left(symbol: int) -> bool:
-            kind = self._kind[symbol]
-            return self._supposed(kind) or one.used[kind] < self._lost_of[symbol]
+    def _after(self, one: _Configuration, symbol: int) -> int:
+        """The state after, as far as it matters to what comes."""
 
-        if after in (REJECTED, one.state) or not self._viable(after, self._at, left):
+        def left(lost: int) -> bool:
+            kind = self._kind[lost]
+            return self._supposed(kind) or one.used[kind] < self._lost_of[lost]
+
+        after = self._step(one.state, symbol)
+        return after if after == REJECTED else self._foreseen(after, self._at, left)
+
+    def _is_of_use(self, one: _Configuration, after: int, wanted: int | None) -> bool:
+        if after in (REJECTED, one.state):
             return False
         return wanted is None or self._step(after, wanted) != REJECTED
 

@@ -8,9 +8,9 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.foresight import Does, Foreseeing, foresee
+from dsm_jepsen.checkers.linearizability.foresight import Does, Foreseeing
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
-from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, Machine, Problem
+from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, UNREAD, Machine, Problem
 from dsm_jepsen.checkers.linearizability.search import Found, decide
 from dsm_jepsen.checkers.models import KEEP, Fact
 from dsm_jepsen.checkers.models._values import frozen
@@ -73,9 +73,9 @@ class Table:
             after = self._meaning.step(self._states[state], *self._told[symbol])
             return self._cells.setdefault(key, REJECTED if after is NotImplemented else self._number(after))
 
-    def viable(self, *_: object) -> bool:
+    def seen(self, state: int, *_: object) -> int:
         """Foresee nothing."""
-        return True
+        return state
 
     def states(self, numbers: Iterable[int]) -> list[Any]:
         """Give states by their numbers."""
@@ -94,13 +94,13 @@ class Table:
     def _machine(self, problem: Problem) -> Machine:
         if self._meaning.kind is not Kind.SEQUENCE:
             return self
-        return Foreseeing(self, self._states, foresee(problem, self._does))
+        return Foreseeing(self, self._states, self._does, problem)
 
     def _answer(self, part: Part, found: Found) -> Answer:
         kind = {True: 0, False: 1, None: 2}[found.valid]
         event = part.indexes[found.event] if found.event < len(part.indexes) else -1
         order = array("i", [part.invocations[operation] for operation in found.order])
-        states = self.states(found.states)
+        states = self.states(state for state in found.states if state != UNREAD)
         return part.key, kind, event, states, order.tobytes(), found.widest, len(part.invocations)
 
     def parts(self, columns: Columns) -> list[Part]:
