@@ -95,11 +95,8 @@ class Sweep:
         self._foreseen = machine.seen
         self._problem = problem
         self._stop = stop
-        lost = Counter(
-            symbol
-            for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
-            if returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
-        )
+        ends, facts = zip(problem.symbols, problem.returns, strict=True), problem.facts
+        lost = Counter(one for one, end in ends if end == NEVER and not facts[one] & Fact.OBSERVES)
         self._lost = tuple(lost)
         self._lost_of = lost
         self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
@@ -322,9 +319,8 @@ class Sweep:
         return after if after == REJECTED else self._foreseen(after, self._at, left)
 
     def _is_of_use(self, one: _Configuration, after: int, wanted: int | None) -> bool:
-        if after in (REJECTED, one.state):
-            return False
-        return wanted is None or self._step(after, wanted) != REJECTED
+        leads = wanted is None or (after != REJECTED and self._step(after, wanted) != REJECTED)
+        return leads and after not in (REJECTED, one.state)
 
     def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
         """What was open and possible anywhere may have come just before what made all states equal."""
