@@ -88,6 +88,7 @@ class Search {
   // Whether that decided it, or the budget is at its end.
   bool advance() {
     if (!sweep_ && straight()) return true;
+    if (refining_ && refined_ % REFINED) return refined();
     auto outcome = sweep_->run(initial_, {beam_, windows_, 0, until_});
     spent_ += outcome.event;
     verdict_.widest = std::max(verdict_.widest, outcome.widest);
@@ -127,6 +128,7 @@ class Search {
   // Whether all is decided by supposing that there is plenty of all that never returned but for what is scarce.
   bool refined() {
     auto end = until_ == INT32_MAX ? INT32_MAX : until_ - 1;  // nothing survives that event
+    refined_++;
     scarce_.resize(problem_.facts.size());
     auto outcome = sweep_->run(initial_, {WIDE, {}, INT32_MAX, end, scarce_.data()});
     if (outcome.end == End::STOPPED) return given_up();
@@ -153,7 +155,7 @@ class Search {
       if (op >= 0 && problem_.returns[op] == Problem::NEVER) lost[problem_.symbols[op]].push_back(static_cast<std::int32_t>(at));
     }
     std::unordered_map<std::int32_t, std::size_t> used;
-    bool all = true;
+    std::int32_t missing = -1;
     for (auto& step : steps) {
       if (problem_.returns[step.operation] != Problem::NEVER) continue;
       auto symbol = problem_.symbols[step.operation];
@@ -161,12 +163,11 @@ class Search {
       auto next = used[symbol]++;
       if (next < calls.size() && calls[next] < step.event)
         step.operation = problem_.events[calls[next]];
-      else {
-        scarce_[symbol] = 1;
-        all = false;
-      }
+      else
+        missing = symbol;
     }
-    return all;
+    if (missing >= 0) scarce_[missing] = 1;  // what was short last: before, there may have been a choice
+    return missing < 0;
   }
 
   // The budget is at its end, or it is not worth more.
@@ -177,6 +178,7 @@ class Search {
   }
 
   static constexpr std::size_t NARROW = 2, WIDE = 4096, WINDOWS = 64;
+  static constexpr int REFINED = 8;  // times in turn: that is cheap
 
   // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
   const Window& widened(std::int32_t at) {
@@ -214,6 +216,7 @@ class Search {
   std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;
   bool refining_ = true;
+  int refined_ = 0;
   std::vector<std::uint8_t> scarce_;  // by symbol
   std::vector<std::int32_t> states_;  // met by what is known to be impossible
   std::int32_t until_ = INT32_MAX;  // events to look at: it is known that they cannot all be explained

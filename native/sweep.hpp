@@ -134,7 +134,8 @@ class Sweep {
           lost_.push_back(symbol);
           total_of_.push_back(0);
         }
-        total_of_[kind]++;
+        auto most = ++total_of_[kind];
+        if (most >= harmonic_.size()) harmonic_.push_back(harmonic_.back() + SCALE / most);
       }
     tried_.assign(problem.facts.size(), 0);
     tried_in_.assign(problem.facts.size(), 0);
@@ -290,7 +291,7 @@ class Sweep {
       tried = finished(tried, slot, event);
       if (todo_.dead[at]) continue;
       if ((++work_ & 63) == 0 && stopped()) return false;
-      bool enough = next_.items.size() >= beam_ || (!next_.items.empty() && at >= 2 * beam_);
+      bool enough = next_.items.size() >= beam_ || (!next_.items.empty() && (at >= 2 * beam_ || beam_ < PROBED));
       if (enough || todo_.items.size() / 16 > beam_ || (plenty_ && todo_.states > CROWD)) {
         outcome_.pruned = true;
         break;
@@ -529,8 +530,8 @@ class Sweep {
   long cost(const Config& config) const {
     long used = 0;
     for (auto kind : offered_) {
-      auto count = used_[config.used + kind];
-      for (std::uint32_t left = supply_[kind] - count; count--; left++) used += SCALE / (left + 1);
+      auto count = std::min(used_[config.used + kind], supply_[kind]);
+      used += harmonic_[supply_[kind]] - harmonic_[supply_[kind] - count];
     }
     return used - (config.maybe | (config.done & observers_)).size() * SCALE / 64;
   }
@@ -599,6 +600,7 @@ class Sweep {
   Mask<W> pending_, observers_, total_;
   std::vector<std::int32_t> lost_;     // symbols of operations that never return
   std::vector<std::int32_t> kind_of_;  // by symbol: its place in lost_, or -1
+  std::vector<long> harmonic_{0};        // by number: the sum of SCALE / 1, SCALE / 2, ...
   std::vector<std::uint32_t> total_of_;  // by kind: how many there are
   std::vector<std::uint32_t> supply_;    // by kind: how many were called so far
   std::vector<std::int32_t> offered_;  // kinds with a supply

@@ -20,6 +20,9 @@ _NARROW = 2
 _WIDE = 4096
 _WINDOWS = 64
 
+_REFINED = 8
+"""Times in turn: that is cheap."""
+
 
 @dataclass(slots=True)
 class Found:
@@ -66,11 +69,14 @@ class Search:
         self._until = NEVER  # events to look at: it is known that they cannot all be explained
         self._spent = 0
         self._refining = True
+        self._times_refined = 0
         self._scarce: set[int] = set()
         self._states: Sequence[int] = ()  # met by what is known to be impossible
 
     def advance(self) -> bool:
         """Take a stage; true if it decided, or the budget is at its end."""
+        if self._refining and self._times_refined % _REFINED:
+            return self._refined()
         found, initial = self.found, self._initial
         outcome = self._sweep.run(initial, Bounds(self._beam, self._windows, until=self._until))
         self._spent += outcome.event
@@ -107,6 +113,7 @@ class Search:
 
     def _refined(self) -> bool:
         """Suppose that there is plenty of all that never returned, but for what is scarce."""
+        self._times_refined += 1
         end = NEVER if self._until == NEVER else self._until - 1  # nothing survives that event
         outcome = self._sweep.run(self._initial, Bounds(_WIDE, plenty=NEVER, until=end, scarce=self._scarce))
         if outcome.end is End.STOPPED:
@@ -133,7 +140,7 @@ class Search:
             if event >= 0 and returns[event] == NEVER:
                 lost.setdefault(symbols[event], []).append(place)
         used: Counter[int] = Counter()
-        short: set[int] = set()
+        missing = None
         told = []
         for step in steps:
             symbol, operation = symbols[step.operation], step.operation
@@ -141,12 +148,14 @@ class Search:
                 calls = lost[symbol][used[symbol] :][:1]
                 used[symbol] += 1
                 if not calls or calls[0] >= step.event:
-                    short.add(symbol)
+                    missing = symbol
                     continue
                 operation = events[calls[0]]
             told.append(step._replace(operation=operation))
-        self._scarce |= short
-        return None if short else told
+        if missing is None:
+            return told
+        self._scarce.add(missing)  # what was short last: before, there may have been a choice
+        return None
 
     def _given_up(self) -> bool:
         """The budget is at its end, or it is not worth more."""

@@ -219,7 +219,8 @@ class Sweep:
 
     def _is_enough(self, tried: int) -> bool:
         """Whether enough survive already, or there are so many to try that there may be no end to them."""
-        if _size(self._next) >= self._beam or (self._next and tried >= 2 * self._beam):
+        some = bool(self._next) and (tried >= 2 * self._beam or self._beam < _PROBED)
+        if some or _size(self._next) >= self._beam:
             return True
         return len(self._todo) // 16 > self._beam or (self._plenty and len(self._seen) > _CROWD)
 
