@@ -199,6 +199,11 @@ class Sweep {
     std::uint32_t epoch = 0;
     std::size_t states = 0;
 
+    Layer() {
+      items.reserve(32);
+      link.reserve(32);
+      dead.reserve(32);
+    }
     void clear() {
       states = 0;
       items.clear();
@@ -230,6 +235,7 @@ class Sweep {
     used_.assign(lost_.size(), 0);
     nodes_.assign(1, Node{0, {}});
     steps_.clear();
+    steps_.reserve(problem_.symbols.size());
     compact_at_ = 1 << 16;
     work_ = 0;
     layer_.clear();

@@ -110,6 +110,12 @@ struct Part {
   std::vector<std::int32_t> names;          // by symbol of the problem: the table's
   std::vector<sweep::Guarded> guarded;      // VALUE: what they do
   std::vector<const sweep::Edit*> edits;    // SEQUENCE: what they do
+
+  Part(int key, std::size_t events) : key(key) {
+    problem.events.reserve(events);
+    indexes.reserve(events);
+    for (auto* by_operation : {&problem.symbols, &problem.returns, &invocations}) by_operation->reserve(events / 2 + 1);
+  }
 };
 
 enum class Kind { ANY, VALUE, SEQUENCE };
@@ -169,7 +175,7 @@ class Table {
       if (known.symbol < 0) continue;
       if (made.empty() || made[last_].key != known.key) {
         auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
-        if (fresh) made.emplace_back().key = known.key;
+        if (fresh) made.emplace_back(known.key, made.empty() ? columns.size : 0);
         last_ = *place;
       }
       auto& part = made[last_];
