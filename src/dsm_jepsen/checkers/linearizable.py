@@ -10,11 +10,11 @@ unknown. Clocks are not looked at, only the order of events.
 
 from dsm_jepsen.checkers._base import Checker, Verdict
 from dsm_jepsen.checkers.linearizability import Budget, check_linearizable
-from dsm_jepsen.checkers.models import Model
+from dsm_jepsen.checkers.models import AnyModel
 from dsm_jepsen.history import History
 
 
-def linearizable(model: Model, *, budget: Budget | None = None) -> Checker:
+def linearizable(model: AnyModel, *, budget: Budget | None = None) -> Checker:
     """Make a checker that searches for an order that explains what all clients saw.
 
     Returns:

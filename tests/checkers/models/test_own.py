@@ -77,7 +77,7 @@ def test_a_model_that_changes_is_asked_again(history: Read) -> None:
                 else super().step(state, f, argument, result)
             )
 
-    model: Any = Bounded()
+    model = Bounded()  # the types want no more of it, either
     assert check_linearizable(history(GOOD), model).valid is True
     model.most = 2
     assert check_linearizable(history(GOOD), model).valid is False

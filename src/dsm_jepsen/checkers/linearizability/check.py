@@ -19,7 +19,7 @@ from dsm_jepsen.checkers.linearizability.meaning import Meaning
 from dsm_jepsen.checkers.linearizability.ready import Ready, kernel, ready
 from dsm_jepsen.checkers.linearizability.special import Settled, settle_columns
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
-from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
+from dsm_jepsen.checkers.models import AnyModel, deterministic
 from dsm_jepsen.history import Columns, History
 
 
@@ -69,7 +69,7 @@ class Part:
 
 
 def check_parts(
-    history: History, model: Model | NonDeterministic, *, budget: Budget | None = None, native: bool = True
+    history: History, model: AnyModel, *, budget: Budget | None = None, native: bool = True
 ) -> list[Part]:
     """Judge each part of a history; ends early when one is invalid.
 
@@ -84,7 +84,7 @@ def check_parts(
 
 def check_columns(
     columns: Columns,
-    model: Model | NonDeterministic,
+    model: AnyModel,
     *,
     budget: Budget | None = None,
     native: bool = True,
@@ -110,7 +110,7 @@ def check_columns(
 
 def _found(
     columns: Columns,
-    model: Model | NonDeterministic,
+    model: AnyModel,
     *,
     budget: Budget,
     native: bool = True,
@@ -178,7 +178,7 @@ class Linearizability:
     """
 
     history: History
-    model: Model | NonDeterministic
+    model: AnyModel
     budget: Budget
     valid: bool | None
     seconds: float
@@ -270,7 +270,7 @@ class Linearizability:
 
 def check_linearizable(
     history: History,
-    model: Model | NonDeterministic,
+    model: AnyModel,
     *,
     budget: Budget | None = None,
     others: bool = False,

@@ -5,7 +5,7 @@ from typing import Any
 from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, Sign
 from dsm_jepsen.checkers.linearizability.witness import Told, told
-from dsm_jepsen.checkers.models import UNKNOWN, Model, NonDeterministic, Refused, deterministic
+from dsm_jepsen.checkers.models import UNKNOWN, AnyModel, Model, Refused, deterministic
 from dsm_jepsen.history import Columns, History, HistoryError
 
 
@@ -40,7 +40,7 @@ def refuse_others(columns: Columns, model: Model) -> None:
             )
 
 
-def refuse_values(history: History, model: Model | NonDeterministic) -> None:
+def refuse_values(history: History, model: AnyModel) -> None:
     """Refuse a history with values that the model cannot take, by showing it each operation.
 
     What can only be seen in states that come of some other order is not found.
@@ -88,5 +88,5 @@ def _signed(result: Any) -> tuple[Sign, Any]:
     return (Sign.REFUSED, list(result)) if isinstance(result, Refused) else (Sign.OK, result)
 
 
-def _named(model: Model | NonDeterministic) -> str:
+def _named(model: AnyModel) -> str:
     return f"the model {type(model).__name__}"

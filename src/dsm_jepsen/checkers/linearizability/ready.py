@@ -6,7 +6,7 @@ from typing import Any
 
 from dsm_jepsen.checkers.linearizability.meaning import Meaning, canonical
 from dsm_jepsen.checkers.linearizability.special import settles
-from dsm_jepsen.checkers.models import Model, NonDeterministic, deterministic
+from dsm_jepsen.checkers.models import AnyModel, deterministic
 
 try:
     from dsm_jepsen import _native
@@ -35,7 +35,7 @@ class Ready:
 
     __slots__ = ("_kept", "_tables", "given", "model", "special")
 
-    def __init__(self, model: Model | NonDeterministic, *, kept: bool) -> None:
+    def __init__(self, model: AnyModel, *, kept: bool) -> None:
         self.given = model
         self.model = deterministic(model)
         self.special = settles(self.model)
@@ -71,7 +71,7 @@ _by_id: OrderedDict[int, tuple[Any, Ready]] = OrderedDict()
 """The object itself is kept with it: no other can have its id."""
 
 
-def ready(model: Model | NonDeterministic) -> Ready:
+def ready(model: AnyModel) -> Ready:
     """Make a model ready, or give what was made of an equal one.
 
     Raises:

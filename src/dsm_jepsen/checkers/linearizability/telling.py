@@ -8,7 +8,7 @@ from dsm_jepsen.checkers.linearizability.core import EvidenceError
 from dsm_jepsen.checkers.linearizability.meaning import refusal_of
 from dsm_jepsen.checkers.linearizability.timeline import Operation
 from dsm_jepsen.checkers.linearizability.witness import Told, asked
-from dsm_jepsen.checkers.models import REJECT, Determinized, Explains, Model, NonDeterministic, Refused
+from dsm_jepsen.checkers.models import REJECT, AnyModel, Determinized, Explains, Model, Refused
 from dsm_jepsen.history import History, Op
 
 _SHOWN = 10
@@ -34,7 +34,7 @@ class Teller:
             self._completion.value if self._completion.type == "ok" else refusal_of(self._completion.error)
         )
         ((_, *self._says),) = asked(model, history, [(operation.invoke.index, result)])
-        self._explaining: Model | NonDeterministic = model.model if isinstance(model, Determinized) else model
+        self._explaining: AnyModel = model.model if isinstance(model, Determinized) else model
 
     def refusing(self, state: Any) -> str:
         """Say why it cannot end like this in a state.

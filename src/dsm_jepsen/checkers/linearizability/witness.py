@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.meaning import canonical, refusal_of
-from dsm_jepsen.checkers.models import REJECT, UNKNOWN, Keyed, Model, NonDeterministic, deterministic
+from dsm_jepsen.checkers.models import REJECT, UNKNOWN, AnyModel, Keyed, Model, deterministic
 from dsm_jepsen.history import History
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
@@ -37,7 +37,7 @@ def told(model: Model, history: History) -> Iterator[tuple[int, Told]]:
             yield index, Told(partner, refused)
 
 
-def explains(model: Model | NonDeterministic, history: History, order: Sequence[int]) -> bool:
+def explains(model: AnyModel, history: History, order: Sequence[int]) -> bool:
     """Check a witness: complete, in keeping with real time, and step by step legal for the model.
 
     Args:

@@ -3,6 +3,7 @@
 from dsm_jepsen.checkers.models._base import KEEP as KEEP
 from dsm_jepsen.checkers.models._base import REJECT as REJECT
 from dsm_jepsen.checkers.models._base import UNKNOWN as UNKNOWN
+from dsm_jepsen.checkers.models._base import AnyModel as AnyModel
 from dsm_jepsen.checkers.models._base import Assignment as Assignment
 from dsm_jepsen.checkers.models._base import Declares as Declares
 from dsm_jepsen.checkers.models._base import Edit as Edit
@@ -13,6 +14,7 @@ from dsm_jepsen.checkers.models._base import Model as Model
 from dsm_jepsen.checkers.models._base import NonDeterministic as NonDeterministic
 from dsm_jepsen.checkers.models._base import OneSequence as OneSequence
 from dsm_jepsen.checkers.models._base import OneValue as OneValue
+from dsm_jepsen.checkers.models._base import Plain as Plain
 from dsm_jepsen.checkers.models._base import Refused as Refused
 from dsm_jepsen.checkers.models._base import Verb as Verb
 from dsm_jepsen.checkers.models._base import refusal as refusal

@@ -91,6 +91,22 @@ class NonDeterministic(Protocol):
         ...
 
 
+class Plain(Protocol):
+    """The least that a model has: it judges every operation, and knows no refusals."""
+
+    def init(self) -> Hashable:
+        """See ``Model``."""
+        ...
+
+    def step(self, state: Any, f: str, argument: Any, result: Any) -> Hashable:
+        """See ``Model``."""
+        ...
+
+
+AnyModel = Plain | NonDeterministic
+"""What checkers of linearizability take; a ``Model`` is a ``Plain`` one that says more."""
+
+
 @runtime_checkable
 class Explains(Protocol):
     """A model that can also say what is wrong."""

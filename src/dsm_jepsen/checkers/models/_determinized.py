@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from dsm_jepsen.checkers.models._base import REJECT, Declares, Fact, Keyed, Model, NonDeterministic
+from dsm_jepsen.checkers.models._base import REJECT, AnyModel, Declares, Fact, Keyed, Model, NonDeterministic
 from dsm_jepsen.checkers.models._own import completed
 
 
@@ -59,7 +59,7 @@ class Determinized:
         return facts if Fact.TOTAL in facts else facts & ~Fact.OBSERVES
 
 
-def deterministic(model: Model | NonDeterministic) -> Model:
+def deterministic(model: AnyModel) -> Model:
     """Give a model with ``step``, and all else that is asked of one.
 
     Raises:
