@@ -37,6 +37,18 @@ class Events(Protocol):
         ...
 
 
+class Lines:
+    """A text's lines, and the number of the one that was read last; ``Events`` of forms of a line each."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.split("\n")
+        self.number = 0
+
+    def line(self) -> int:
+        """Give the line, from 1, that was read last."""
+        return self.number
+
+
 class Form(NamedTuple):
     """A way to write histories down.
 

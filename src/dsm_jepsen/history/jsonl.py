@@ -152,20 +152,13 @@ def _decode(text: bytes) -> Op:
     )
 
 
-class _Events:
+class _Events(_recorded.Lines):
     """Events of any recorder, an object each; see ``_recorded.event``."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = text.split("\n")
-        self._number = 0
-
-    def line(self) -> int:
-        return self._number
 
     def __iter__(self) -> Iterator[Op]:
         index, time = 0, _recorded.UNSET
-        for line in self._lines:
-            self._number += 1
+        for line in self.lines:
+            self.number += 1
             if not line.strip():
                 continue
             try:
@@ -173,7 +166,7 @@ class _Events:
             except msgspec.ValidationError:
                 _recorded.not_an_event(index, line, 'an object such as {"type": "invoke", ...}')
             except _NOT_JSON as error:
-                if self._number == len(self._lines):
+                if self.number == len(self.lines):
                     raise HistoryError(f"the last line is cut short: {error}") from error
                 raise HistoryError(f"not a JSON object: {error}") from error
             op = _recorded.event(fields, index=index, not_before=time)

@@ -49,20 +49,13 @@ def read(path: Path) -> History:
     return _recorded.read(path, FORM, name=str(path))
 
 
-class _Events:
+class _Events(_recorded.Lines):
     """Lines that are events, among others."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = text.split("\n")
-        self._number = 0
-
-    def line(self) -> int:
-        return self._number
 
     def __iter__(self) -> Iterator[Op]:
         index = 0
-        for line_ in self._lines:
-            self._number += 1
+        for line_ in self.lines:
+            self.number += 1
             if not (begins := _BEGINS.match(line_)):
                 continue
             if not (match := _EVENT.fullmatch(line_.rstrip("\r"), begins.start(1))):
