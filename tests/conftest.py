@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from dsm_jepsen.cluster.docker.engine import connect
 from dsm_jepsen.cluster.docker.image import Image, build_image
@@ -18,6 +19,10 @@ from dsm_jepsen.env import RefusedError
 
 if TYPE_CHECKING:
     import docker
+
+# No test is timed: machines are noisy.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
