@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dsm_jepsen.history import HistoryError, _recorded
 from dsm_jepsen.history.files import read_history
 
-EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "500"))
+EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "100"))
 FILES = [
     b'{:process 0, :type :invoke, :f :write, :value {:a #{1 2} "b" [1.5 2/3 \\a nil true]} :time 12 :x 1}\n'
     b'{:process 0 :type :info :f :write :value nil :error [:timeout "\xc3\xa4"] :foo/bar "\\u0041\\n"}\n',

@@ -25,7 +25,7 @@ from dsm_jepsen.checkers.models import (
 )
 from dsm_jepsen.history import History, Op
 
-EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "500"))
+EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "100"))
 CLIENTS = 3
 OPERATIONS = 7
 

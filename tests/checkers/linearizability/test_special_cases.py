@@ -29,7 +29,7 @@ from dsm_jepsen.checkers.models import (
 )
 from dsm_jepsen.history import History, Op
 
-EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "600")) // 4
+EXAMPLES = int(os.environ.get("DSM_JEPSEN_FUZZ", "100")) // 4
 
 
 class Kind(NamedTuple):
