@@ -136,7 +136,8 @@ def _lines(found: Linearizability) -> list[str]:
         _, *story = found.counterexample.story.splitlines()
         return [f"{word(found.valid)}  {found.counterexample.because}", *story]
     widest = max((part.widest for part in found.parts), default=0)
-    spent = f"  took     {found.seconds:.3g} s, {widest} explanations at most at one moment"
+    words = "1 explanation" if widest == 1 else f"{widest} explanations"
+    spent = f"  took     {found.seconds:.3g} s, {words} at most at one moment"
     return [f"{word(found.valid).upper()}  {found.because}", spent]
 
 
