@@ -112,7 +112,10 @@ def test_mixed_faults_brings_every_kind_over_a_few_seeds() -> None:
 CATCHES = [
     pytest.param({"variant": "no-version-check"}, "linearizable", "lost-update", id="no-version-check"),
     pytest.param({"variant": "replay-events"}, "convergence", "divergence", id="replay-events"),
-    pytest.param({"lie": "stale-reads"}, "linearizable", "stale-read", id="stale-reads"),
+    # Many seeds go red in another way first, and each is explained.
+    pytest.param(
+        {"lie": "stale-reads"}, "linearizable", "stale-read", id="stale-reads", marks=pytest.mark.slow
+    ),
 ]
 
 
