@@ -21,6 +21,7 @@ from dsm_jepsen.checkers.models import (
     OneSequence,
     OneValue,
     Refused,
+    refusal_of,
 )
 from dsm_jepsen.checkers.models._own import checked
 
@@ -100,17 +101,6 @@ class Meaning:
         if isinstance(self.model, Keyed):
             return self.model.part(f, argument, result)
         return None, argument, result
-
-
-def refusal_of(error: Any) -> Refused:
-    """Read an error, ``[kind, detail]``; any other value is its own kind."""
-    match error:
-        case [kind, detail]:
-            return Refused(str(kind), detail)
-        case [kind]:
-            return Refused(str(kind))
-        case other:
-            return Refused(str(other))
 
 
 _careful = json.JSONEncoder(sort_keys=True, default=repr).encode

@@ -5,10 +5,9 @@ from typing import Any
 
 from dsm_jepsen.checkers._words import brief, naming
 from dsm_jepsen.checkers.linearizability.core import EvidenceError
-from dsm_jepsen.checkers.linearizability.meaning import refusal_of
 from dsm_jepsen.checkers.linearizability.timeline import Operation
 from dsm_jepsen.checkers.linearizability.witness import Told, asked
-from dsm_jepsen.checkers.models import REJECT, AnyModel, Determinized, Explains, Model, Refused
+from dsm_jepsen.checkers.models import REJECT, AnyModel, Determinized, Explains, Model, Refused, refusal_of
 from dsm_jepsen.history import History, Op
 
 _SHOWN = 10

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.meaning import canonical, refusal_of
-from dsm_jepsen.checkers.models import REJECT, UNKNOWN, AnyModel, Keyed, Model, deterministic
+from dsm_jepsen.checkers.linearizability.meaning import canonical
+from dsm_jepsen.checkers.models import REJECT, UNKNOWN, AnyModel, Keyed, Model, deterministic, refusal_of
 from dsm_jepsen.history import History
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)

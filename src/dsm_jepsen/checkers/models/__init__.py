@@ -18,6 +18,7 @@ from dsm_jepsen.checkers.models._base import Plain as Plain
 from dsm_jepsen.checkers.models._base import Refused as Refused
 from dsm_jepsen.checkers.models._base import Verb as Verb
 from dsm_jepsen.checkers.models._base import refusal as refusal
+from dsm_jepsen.checkers.models._base import refusal_of as refusal_of
 from dsm_jepsen.checkers.models._determinized import Determinized as Determinized
 from dsm_jepsen.checkers.models._determinized import deterministic as deterministic
 from dsm_jepsen.checkers.models._names import MODELS as MODELS

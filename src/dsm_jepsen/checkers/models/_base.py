@@ -38,8 +38,13 @@ class Refused(NamedTuple):
 
 
 def refusal(completion: Op) -> Refused:
-    """Read the error of a completion, ``[kind, detail]``; any other value is its own kind."""
-    match completion.error:
+    """Read the error of a completion; see ``refusal_of``."""
+    return refusal_of(completion.error)
+
+
+def refusal_of(error: Any) -> Refused:
+    """Read an error, ``[kind, detail]``; any other value is its own kind."""
+    match error:
         case [kind, detail]:
             return Refused(str(kind), detail)
         case [kind]:

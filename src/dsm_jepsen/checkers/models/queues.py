@@ -43,31 +43,41 @@ def _some(value: Any) -> Hashable:
     return frozen(value)
 
 
-@dataclass(frozen=True)
-class FifoQueue(_Container):
-    """First in, first out.
+class _Row(_Container):
+    """Values in the order in which they were put in."""
 
-    * ``enqueue`` of a value: it comes last from now on. Ok asserts nothing.
-    * ``dequeue``, ok with a value: asserts that it was the first; it is gone from now on.
-    """
+    ends: ClassVar[tuple[slice, slice]]
+    """What is taken next, and the rest."""
 
     def init(self) -> tuple[Hashable, ...]:
         """Start empty."""
         return ()
 
     def step(self, state: tuple[Hashable, ...], f: str, argument: Any, result: Any) -> Any:
-        """Put in at the end, or take from the beginning."""
+        """Put in at the end, or take what is next."""
         if f == self.puts:
             return state if isinstance(result, Refused) else (*state, _some(argument))
+        following, rest = (state[part] for part in self.ends)
         if result is UNKNOWN:
-            return state[1:]
+            return rest
         if _nothing(result):
             return REJECT if state else state
-        return state[1:] if state and state[0] == frozen(result) else REJECT
+        return rest if following == (frozen(result),) else REJECT
 
 
 @dataclass(frozen=True)
-class Stack(_Container):
+class FifoQueue(_Row):
+    """First in, first out.
+
+    * ``enqueue`` of a value: it comes last from now on. Ok asserts nothing.
+    * ``dequeue``, ok with a value: asserts that it was the first; it is gone from now on.
+    """
+
+    ends: ClassVar = (slice(1), slice(1, None))
+
+
+@dataclass(frozen=True)
+class Stack(_Row):
     """Last in, first out.
 
     * ``push`` of a value: it is on top from now on. Ok asserts nothing.
@@ -76,20 +86,7 @@ class Stack(_Container):
 
     puts: ClassVar = "push"
     takes: ClassVar = "pop"
-
-    def init(self) -> tuple[Hashable, ...]:
-        """Start empty."""
-        return ()
-
-    def step(self, state: tuple[Hashable, ...], f: str, argument: Any, result: Any) -> Any:
-        """Put on top, or take from there."""
-        if f == self.puts:
-            return state if isinstance(result, Refused) else (*state, _some(argument))
-        if result is UNKNOWN:
-            return state[:-1]
-        if _nothing(result):
-            return REJECT if state else state
-        return state[:-1] if state and state[-1] == frozen(result) else REJECT
+    ends: ClassVar = (slice(-1, None), slice(-1))
 
 
 class Lot(NamedTuple):

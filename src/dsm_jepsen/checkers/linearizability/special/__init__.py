@@ -11,13 +11,13 @@ from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from dsm_jepsen.checkers.linearizability.meaning import canonical, refusal_of
+from dsm_jepsen.checkers.linearizability.meaning import canonical
 from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special import bags, counters, queues, registers, sets, stacks
 from dsm_jepsen.checkers.linearizability.special._intervals import Case, Intervals, Role, settle
 from dsm_jepsen.checkers.linearizability.special._intervals import Settled as Settled
 from dsm_jepsen.checkers.linearizability.special._passages import distinct
-from dsm_jepsen.checkers.models import Model
+from dsm_jepsen.checkers.models import Model, refusal_of
 from dsm_jepsen.checkers.models._values import frozen
 from dsm_jepsen.checkers.models.collections import Counter, GrowOnlySet
 from dsm_jepsen.checkers.models.queues import FifoQueue, Stack, UnorderedQueue

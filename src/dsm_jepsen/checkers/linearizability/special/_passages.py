@@ -15,7 +15,7 @@ open still may have happened too, but only as they ended later.
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
 from dsm_jepsen.checkers.linearizability.problem import NEVER
@@ -141,7 +141,16 @@ class Passages:
             gotten += [one for one in self.lost if known.calls[one] < event]
         return sorted({*gotten, *(self.put[value] for value in values)})
 
-    def split(self, at: Sequence[int]) -> list[list[int]]:
+    def parts(self, known: Intervals) -> list[tuple[list[int], list[int]]] | Contradiction:
+        """Split at moments when nothing is inside: values, and the gets after them that find nothing."""
+        moments = self.moments(known)
+        if isinstance(moments, Contradiction):
+            return moments
+        empties = [[one for _, one in group] for _, group in groupby(moments, key=lambda moment: moment[0])]
+        parts = self._split(sorted({at for at, _ in moments}))
+        return list(zip(parts, [*empties, []], strict=True))
+
+    def _split(self, at: Sequence[int]) -> list[list[int]]:
         """Give the values of each part between these moments, one part more than moments."""
         parts: list[list[int]] = [[] for _ in range(len(at) + 1)]
         if not at:

@@ -5,8 +5,6 @@ end before the put begins. Gets that never returned: those called first can be t
 as in ``queues``.
 """
 
-from itertools import groupby
-
 from dsm_jepsen.checkers.linearizability.special._intervals import (
     Contradiction,
     Explained,
@@ -22,19 +20,16 @@ def judge(known: Intervals) -> Finding | None:
 
 
 def _order(through: Passages, known: Intervals) -> Finding:
-    moments = through.moments(known)
-    if isinstance(moments, Contradiction):
-        return moments
+    parts = through.parts(known)
+    if isinstance(parts, Contradiction):
+        return parts
     order: list[int] = []
-    empties = [[one for _, one in group] for _, group in groupby(moments, key=lambda moment: moment[0])]
-    for number, part in enumerate(through.split(sorted({at for at, _ in moments}))):
+    for part, empties in parts:
         turns = [(through.put_called[value], 0, through.put[value]) for value in part]
         turns += [
             (max(through.put_called[value], through.get_called[value]), 1, through.get[value])
             for value in part
             if through.get[value] != NOBODY
         ]
-        order += [one for _, _, one in sorted(turns)]
-        if number < len(empties):
-            order += empties[number]
+        order += [one for _, _, one in sorted(turns)] + empties
     return Explained(order)

@@ -17,7 +17,6 @@ nothing.
 """
 
 from heapq import heappop, heappush
-from itertools import groupby
 
 from dsm_jepsen.checkers.linearizability.problem import NEVER
 from dsm_jepsen.checkers.linearizability.special._intervals import (
@@ -35,18 +34,15 @@ def judge(known: Intervals) -> Finding | None:
 
 
 def _order(through: Passages, known: Intervals) -> Finding:
-    moments = through.moments(known)
-    if isinstance(moments, Contradiction):
-        return moments
+    parts = through.parts(known)
+    if isinstance(parts, Contradiction):
+        return parts
     order: list[int] = []
-    empties = [[one for _, one in group] for _, group in groupby(moments, key=lambda moment: moment[0])]
-    for number, part in enumerate(through.split(sorted({at for at, _ in moments}))):
+    for part, empties in parts:
         values = _in_turn(through, part)
         if values is None:
             return _crossing(through, known)
-        order += _as_early_as_possible(through, values)
-        if number < len(empties):
-            order += empties[number]
+        order += _as_early_as_possible(through, values) + empties
     return Explained(order)
 
 

@@ -23,7 +23,7 @@ first of them, nothing does. Between the two it is left to the general search.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.problem import NEVER
@@ -52,13 +52,12 @@ def _wanting(through: Passages, known: Intervals) -> list[int]:
 
 
 def _order(through: Passages, known: Intervals) -> Finding:
-    moments = through.moments(known)
-    if isinstance(moments, Contradiction):
-        return moments
-    empties = [[one for _, one in group] for _, group in groupby(moments, key=lambda moment: moment[0])]
+    parts = through.parts(known)
+    if isinstance(parts, Contradiction):
+        return parts
     stack = _Stack(through)
-    for number, part in enumerate(through.split(sorted({at for at, _ in moments}))):
-        stack.part(part, empties[number] if number < len(empties) else ())
+    for part, empties in parts:
+        stack.part(part, empties)
     values = stack.conquer()
     return Contradiction(through.operations(values, NEVER, known)) if values else Explained(stack.order())
 
