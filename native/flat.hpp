@@ -25,6 +25,7 @@ class Flat {
     return slot.used ? &slot.value : nullptr;
   }
 
+  std::size_t size() const { return count_; }
   std::size_t bytes() const { return slots_.size() * sizeof(Slot); }
 
  private:

@@ -115,54 +115,81 @@ std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Stop& st
                [&table, referred](auto&, int state) { return referred(table.asked.object(state)); });
 }
 
-// Have every case decided, those first that are easy to decide; one that is invalid ends the search.
-void decide(std::vector<std::unique_ptr<Case>>& cases, std::vector<char>& ended, std::size_t threads, std::atomic<bool>& over,
-            const std::function<void()>& poll) {
-  for (bool more = true; more && !over;) {
-    std::atomic<std::size_t> next{0};
-    std::atomic<bool> left{false};
-    auto work = [&] {
-      for (std::size_t at; (at = next++) < cases.size();) {
-        if (ended[at] || over) continue;
-        ended[at] = cases[at]->advance();
-        if (!ended[at]) left = true;
-      }
-    };
-    if (threads < 2)
-      work();
-    else {
-      std::atomic<std::size_t> busy{threads};
-      std::vector<std::exception_ptr> failures(threads);
-      std::vector<std::thread> crew;
-      crew.reserve(threads);
-      auto member = [&](std::size_t one) {
-        try {
-          work();
-        } catch (...) {
-          failures[one] = std::current_exception();
-          over = true;
-        }
-        busy--;
-      };
-      try {
-        while (crew.size() < threads) crew.emplace_back(member, crew.size());
-      } catch (const std::system_error&) {  // no more threads are to be had
-        busy -= threads - crew.size();
-        if (crew.empty()) work();
-      }
-      while (busy) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        poll();
-      }
-      for (auto& one : crew) one.join();
-      for (auto& failure : failures)
-        if (failure) std::rethrow_exception(failure);
+// Parts of a history, and the search of each once it has begun.
+class Cases {
+ public:
+  Cases(Table& table, const std::vector<Part>& parts, const sweep::Stop& stop)
+      : table_(table), parts_(parts), stop_(stop), cases_(parts.size()), ended_(parts.size(), 0), invalid_(parts.size()) {}
+
+  // Have all decided, those first that are easy to decide, until one is invalid.
+  void decide(std::size_t threads, std::atomic<bool>& over, const std::function<void()>& poll) {
+    for (left_ = true; left_ && !over && invalid_ == parts_.size();) {
+      left_ = false;
+      next_ = 0;
+      if (threads < 2)
+        advance(over);
+      else
+        together(threads, over, poll);
     }
-    more = left;
-    for (std::size_t at = 0; at < cases.size(); at++)
-      if (ended[at] && cases[at]->verdict().kind == sweep::Verdict::INVALID) more = false;
   }
-}
+
+  // How many were looked at: the last of these is invalid, if one is.
+  std::size_t size() const { return std::min(invalid_ + 1, parts_.size()); }
+  const sweep::Verdict& verdict(std::size_t at) const { return cases_[at] ? cases_[at]->verdict() : undecided_; }
+  Ref state(std::size_t at, int number) const { return owned(cases_[at]->state(number)); }
+
+ private:
+  // Take each case a step further; those after one that is invalid do not matter.
+  void advance(std::atomic<bool>& over) {
+    for (std::size_t at; (at = next_++) < parts_.size() && at < invalid_;) {
+      if (ended_[at] || over) continue;
+      if (!cases_[at]) cases_[at] = made(table_, parts_[at], stop_);
+      ended_[at] = cases_[at]->advance();
+      if (!ended_[at])
+        left_ = true;
+      else if (verdict(at).kind == sweep::Verdict::INVALID)
+        for (auto first = invalid_.load(); at < first && !invalid_.compare_exchange_weak(first, at);) continue;
+    }
+  }
+
+  void together(std::size_t threads, std::atomic<bool>& over, const std::function<void()>& poll) {
+    std::atomic<std::size_t> busy{threads};
+    std::vector<std::exception_ptr> failures(threads);
+    std::vector<std::thread> crew;
+    crew.reserve(threads);
+    auto member = [&](std::size_t one) {
+      try {
+        advance(over);
+      } catch (...) {
+        failures[one] = std::current_exception();
+        over = true;
+      }
+      busy--;
+    };
+    try {
+      while (crew.size() < threads) crew.emplace_back(member, crew.size());
+    } catch (const std::system_error&) {  // no more threads are to be had
+      busy -= threads - crew.size();
+      if (crew.empty()) advance(over);
+    }
+    while (busy) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      poll();
+    }
+    for (auto& one : crew) one.join();
+    for (auto& failure : failures)
+      if (failure) std::rethrow_exception(failure);
+  }
+
+  Table& table_;
+  const std::vector<Part>& parts_;
+  const sweep::Stop& stop_;
+  std::vector<std::unique_ptr<Case>> cases_;
+  std::vector<char> ended_;
+  std::atomic<std::size_t> next_{0}, invalid_;  // the first that is invalid
+  std::atomic<bool> left_{false};
+  const sweep::Verdict undecided_;
+};
 
 Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others, Py_ssize_t effort) {
   auto parts = table.parts(columns);
@@ -186,16 +213,14 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
     if (held > bytes || static_cast<double>(milliseconds()) > seconds * 1000) over = true;
     return over.load();
   };
-  std::vector<std::unique_ptr<Case>> cases;
-  for (auto& part : parts) cases.push_back(made(table, part, stop));
-  std::vector<char> ended(cases.size(), 0);
+  Cases cases(table, parts, stop);
   std::size_t threads = 1;
   if (table.kind != Kind::ANY && columns.size > 20000)
-    threads = std::min<std::size_t>({cases.size(), std::thread::hardware_concurrency(), 16});
+    threads = std::min<std::size_t>({parts.size(), std::thread::hardware_concurrency(), 16});
   auto* saved = PyEval_SaveThread();
   std::exception_ptr failed;
   try {
-    decide(cases, ended, threads, over, poll);
+    cases.decide(threads, over, poll);
   } catch (...) {
     failed = std::current_exception();
   }
@@ -206,10 +231,10 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
   auto told = owned(PyList_New(0));
   for (std::size_t at = 0; at < cases.size(); at++) {
     auto& part = parts[at];
-    auto& verdict = cases[at]->verdict();
+    auto& verdict = cases.verdict(at);
     auto states = owned(PyList_New(0));
     for (auto number : verdict.states) {
-      auto state = owned(cases[at]->state(number));
+      auto state = cases.state(at, number);
       if (PyList_Append(states.it, state.it) < 0) throw PythonError{};
     }
     auto size = static_cast<Py_ssize_t>(verdict.order.size() * sizeof(std::int32_t));

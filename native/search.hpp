@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "straight.hpp"
+#include "descent.hpp"
 #include "sweep.hpp"
 
 namespace sweep {
@@ -87,7 +87,7 @@ class Search {
 
   // Whether that decided it, or the budget is at its end.
   bool advance() {
-    if (!sweep_ && straight()) return true;
+    if (!sweep_ && descent()) return true;
     if (refining_ && refined_ % REFINED) return refined();
     auto outcome = sweep_->run(initial_, {beam_, windows_, 0, until_});
     spent_ += outcome.event;
@@ -114,12 +114,17 @@ class Search {
   }
 
  private:
-  bool straight() {
-    if (auto order = Straight<Machine>(machine_, problem_, initial_).run()) {
-      verdict_.event = static_cast<std::int32_t>(problem_.events.size());
-      verdict_.order = std::move(*order);
-      verdict_.widest = 1;
-      return decided(Verdict::VALID);
+  bool descent() {
+    if constexpr (W == 1) {
+      Descent<Machine> descent(machine_, problem_, initial_);
+      auto outcome = descent.run();
+      if (outcome.end != End::STOPPED) {
+        verdict_.event = outcome.event;
+        verdict_.states = std::move(outcome.states);
+        verdict_.order = descent.order();
+        verdict_.widest = 1;
+        return decided(outcome.end == End::EXPLAINED ? Verdict::VALID : Verdict::INVALID);
+      }
     }
     sweep_.emplace(machine_, problem_, stop_);
     return false;

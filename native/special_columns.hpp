@@ -66,7 +66,6 @@ class Special {
   std::int32_t size() const { return known_.size(); }
 
  private:
-  enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
   enum Does { IGNORED, PUTS, GETS, OTHER };
 
   bool container() const { return family_ != Family::SET && family_ != Family::COUNTER; }

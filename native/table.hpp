@@ -81,6 +81,8 @@ class Asked : public sweep::Cells {
   const std::vector<Symbol>& symbols_;
 };
 
+enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
+
 // A history's columns.
 struct Columns {
   const std::uint8_t* types;
@@ -88,33 +90,62 @@ struct Columns {
   std::size_t size;
   PyObject *fs, *values, *errors;
 
+  bool returns(std::size_t invocation) const {
+    auto partner = partners[invocation];
+    return partner >= 0 && types[partner] != INFO;
+  }
+
   // Whether an event's partner is what History says, so that all may rely on it.
   bool sound(std::size_t at) const {
     if (processes[at] < 0) return true;
-    bool invoked = types[at] == 0;
-    if (types[at] > 3 || (invoked && partners[at] == -1)) return types[at] <= 3;
+    bool invoked = types[at] == INVOKE;
+    if (types[at] > INFO || (invoked && partners[at] == -1)) return types[at] <= INFO;
     auto partner = static_cast<std::size_t>(partners[at]);
     if (partner >= size || processes[partner] < 0 || partners[partner] != static_cast<std::int64_t>(at)) return false;
-    return invoked ? partner > at && types[partner] != 0 : partner < at && types[partner] == 0;
+    return invoked ? partner > at && types[partner] != INVOKE : partner < at && types[partner] == INVOKE;
   }
 };
 
 // Operations of one part of a history that the model judges, and the events they came from.
 struct Part {
   int key;  // number of the value that they have in common
-  Problem problem;
-  std::vector<std::int32_t> invocations;    // by operation: index of its event
-  std::vector<std::int32_t> indexes;        // by event of the problem: index of the history's
-  std::size_t open = 0, widest = 0;         // operations open at once that return
-  bool lost = false;                        // some never returned
-  std::vector<std::int32_t> names;          // by symbol of the problem: the table's
-  std::vector<sweep::Guarded> guarded;      // VALUE: what they do
-  std::vector<const sweep::Edit*> edits;    // SEQUENCE: what they do
+  Problem problem{};
+  std::vector<std::int32_t> invocations{};    // by operation: index of its event
+  std::vector<std::int32_t> indexes{};        // by event of the problem: index of the history's
+  std::size_t open = 0, widest = 0;           // operations open at once that return
+  std::vector<std::int32_t> names{};          // by symbol of the problem: the table's
+  std::vector<sweep::Guarded> guarded{};      // VALUE: what they do
+  std::vector<const sweep::Edit*> edits{};    // SEQUENCE: what they do
+  std::size_t operations = 0, events = 0;     // counted, then told of
 
-  Part(int key, std::size_t events) : key(key) {
-    problem.events.reserve(events);
-    indexes.reserve(events);
-    for (auto* by_operation : {&problem.symbols, &problem.returns, &invocations}) by_operation->reserve(events / 2 + 1);
+  void count(bool returns) {
+    operations++;
+    events += returns ? 2 : 1;
+  }
+  void make_room() {
+    for (auto* by_operation : {&problem.symbols, &problem.returns, &invocations}) by_operation->resize(operations);
+    for (auto* by_event : {&problem.events, &indexes}) by_event->resize(events);
+    operations = events = 0;
+  }
+  std::int32_t call(std::int32_t index, std::int32_t symbol, bool returns) {
+    problem.symbols[operations] = symbol;
+    problem.returns[operations] = returns ? 0 : Problem::NEVER;
+    invocations[operations] = index;
+    if (returns) widest = std::max(widest, ++open);
+    happened(index, static_cast<std::int32_t>(operations));
+    return static_cast<std::int32_t>(operations++);
+  }
+  void leave(std::int32_t index, std::int32_t operation) {
+    if (problem.returns[operation] == Problem::NEVER) return;
+    problem.returns[operation] = static_cast<std::int32_t>(events);
+    open--;
+    happened(index, ~operation);
+  }
+
+ private:
+  void happened(std::int32_t index, std::int32_t event) {
+    problem.events[events] = event;
+    indexes[events++] = index;
   }
 };
 
@@ -157,41 +188,30 @@ class Table {
     std::vector<Part> made;
     others = false;
     Flat<int> by_key;
-    std::vector<std::pair<std::int32_t, std::int32_t>> operation(columns.size, {-1, 0});  // by invocation: part, number
+    std::vector<Place> places(columns.size, {-1, 0});
     for (std::size_t at = 0; at < columns.size; at++) {
-      if (columns.processes[at] < 0) continue;
-      if (columns.types[at] != INVOKE) {
-        auto [part, op] = operation[columns.partners[at]];
-        if (part < 0) continue;
-        auto& problem = made[part].problem;
-        if (problem.returns[op] == Problem::NEVER) continue;
-        problem.returns[op] = static_cast<std::int32_t>(problem.events.size());
-        problem.events.push_back(~op);
-        made[part].indexes.push_back(static_cast<std::int32_t>(at));
-        made[part].open--;
-        continue;
-      }
+      if (columns.processes[at] < 0 || columns.types[at] != INVOKE) continue;
       auto known = meaning(columns, static_cast<Py_ssize_t>(at));
       if (known.symbol < 0) continue;
       if (made.empty() || made[last_].key != known.key) {
         auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
-        if (fresh) made.emplace_back(known.key, made.empty() ? columns.size : 0);
+        if (fresh) made.push_back({known.key});
         last_ = *place;
       }
-      auto& part = made[last_];
-      auto& problem = part.problem;
-      auto op = static_cast<std::int32_t>(problem.symbols.size());
-      operation[at] = {last_, op};
-      bool returns = columns.partners[at] >= 0 && columns.types[columns.partners[at]] != INFO;
-      problem.events.push_back(op);
-      problem.symbols.push_back(known.symbol);
-      problem.returns.push_back(returns ? 0 : Problem::NEVER);
-      part.invocations.push_back(static_cast<std::int32_t>(at));
-      part.indexes.push_back(static_cast<std::int32_t>(at));
-      if (returns)
-        part.widest = std::max(part.widest, ++part.open);
+      places[at] = {last_, known.symbol};
+      made[last_].count(columns.returns(at));
+    }
+    for (auto& part : made) part.make_room();
+    for (std::size_t at = 0; at < columns.size; at++) {
+      if (columns.processes[at] < 0) continue;
+      bool invoked = columns.types[at] == INVOKE;
+      auto& place = places[invoked ? static_cast<std::int64_t>(at) : columns.partners[at]];
+      if (place.part < 0) continue;
+      auto& part = made[place.part];
+      if (invoked)
+        place.number = part.call(static_cast<std::int32_t>(at), place.number, columns.returns(at));
       else
-        part.lost = true;
+        part.leave(static_cast<std::int32_t>(at), place.number);
     }
     if (kind == Kind::ANY) find_out();
     for (auto& part : made) name(part);
@@ -199,7 +219,10 @@ class Table {
   }
 
  private:
-  enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
+  struct Place {  // of an operation
+    int part;
+    std::int32_t number;  // of its symbol, then its own in the part
+  };
 
   // Number a part's symbols by themselves: a table may know many that are not its.
   void name(Part& part) {
@@ -218,6 +241,8 @@ class Table {
     for (auto symbol : part.names) local_[symbol] = -1;
   }
 
+  enum Judged : char { UNASKED, JUDGED, OTHER };
+
   struct Known {
     int key, symbol;  // symbol -1: not judged, or did not happen
   };
@@ -225,19 +250,15 @@ class Table {
   Known meaning(const Columns& columns, Py_ssize_t at) {
     auto held = item(columns.fs, at);
     auto* f = held.it;
-    auto judged = judged_.find(f);
-    if (judged == judged_.end()) {
-      names_.push_back(borrowed(f));
-      judged = judged_.emplace(f, truth(call(judges_, f).it) ? static_cast<int>(names_.size()) : 0).first;
-    }
-    if (!judged->second) {
+    auto name = values.number(f);
+    if (!judged(name, f)) {
       others = true;
       return {0, -1};
     }
     auto partner = columns.partners[at];
     auto type = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
     auto sign = UNKNOWN;
-    auto result = values.number(Py_None);
+    auto result = nothing_;
     if (type == RETURNED) {
       sign = OK;
       result = values.number(item(columns.values, static_cast<Py_ssize_t>(partner)).it);
@@ -247,23 +268,31 @@ class Table {
       if (result < 0) return {0, -1};
     }
     auto argument = values.number(item(columns.values, at).it);
-    auto told = std::int64_t{judged->second} << 34 | std::int64_t{sign} << 32 | argument;
+    auto told = std::int64_t{name} << 34 | std::int64_t{sign} << 32 | argument;  // no table knows 2^29 values
     if (auto* known = known_.find(told, result)) return *known;
     return *known_.try_emplace(told, result, define(Symbol{f, argument, sign, result})).first;
+  }
+
+  bool judged(int name, PyObject* f) {
+    auto place = static_cast<std::size_t>(name);
+    if (place >= judged_.size()) judged_.resize(place + 1, UNASKED);
+    if (judged_[place] == UNASKED) {
+      auto answer = truth(call(judges_, f).it);
+      judged_[place] = answer ? JUDGED : OTHER;
+    }
+    return judged_[place] == JUDGED;
   }
 
   // The number of what the model is told of an error, or -1 if it asserts nothing.
   int refused(PyObject* errors, std::int64_t index) {
     auto key = owned(PyLong_FromLongLong(index));
-    auto* error = PyDict_GetItemWithError(errors, key.it);
-    if (!error && PyErr_Occurred()) throw PythonError{};
-    if (!error) error = Py_None;
-    auto [known, fresh] = refusals_.try_emplace(values.number(error), -1);
-    if (fresh) {
-      auto answer = call(refusal_, error);
-      if (answer.it != Py_None) known->second = values.number(answer.it);
-    }
-    return known->second;
+    auto* found = PyDict_GetItemWithError(errors, key.it);
+    if (!found && PyErr_Occurred()) throw PythonError{};
+    auto error = borrowed(found ? found : Py_None);
+    auto number = values.number(error.it);
+    if (auto* known = refusals_.find(number, 0)) return *known;
+    auto answer = call(refusal_, error.it);
+    return *refusals_.try_emplace(number, 0, answer.it == Py_None ? -1 : values.number(answer.it)).first;
   }
 
   // What a common operation does; no symbol if the model has to be asked after all.
@@ -381,9 +410,8 @@ class Table {
   Ref define_, judges_, refusal_, verbs_;
   bool keyed_;
   int nothing_ = 0;
-  std::vector<Ref> names_;  // keep what judged_ knows by address
-  std::unordered_map<PyObject*, int> judged_;
-  std::unordered_map<int, int> refusals_;
+  std::vector<char> judged_;  // by name's number: Judged
+  Flat<int> refusals_;  // by error's number: what refused() tells
   Flat<Known> known_;
   Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;

@@ -16,29 +16,23 @@ class Values {
   explicit Values(PyObject* canonical) : canonical_(borrowed(canonical)), strings_(owned(PyDict_New())), others_(owned(PyDict_New())) {}
 
   int number(PyObject* value) {
-    if (value == Py_None) return special(none_, value);
-    if (PyLong_Check(value) && !PyBool_Check(value)) {
+    auto& met = met_[reinterpret_cast<std::uintptr_t>(value) / 16 % met_.size()];
+    if (met.first.it == value) return met.second;
+    if (PyLong_CheckExact(value) || (PyLong_Check(value) && !PyBool_Check(value))) {
       int overflow = 0;
       auto integer = PyLong_AsLongLongAndOverflow(value, &overflow);
       if (!overflow) {
-        if (integer >= 0 && integer < SMALL) return special(small_[integer], value);
         auto [found, fresh] = integers_.try_emplace(integer, 0, 0);
-        return fresh ? *found = add(value) : *found;
+        if (fresh) *found = add(value);
+        if (integer >= 0 && integer <= 256 && PyLong_CheckExact(value)) meet(met, value, *found);  // there is one object of each
+        return *found;
       }
     }
-    if (PyUnicode_CheckExact(value)) return string(value);
-    if (PyUnicode_Check(value)) return string(owned(PyUnicode_FromObject(value)).it);
-    if (PyTuple_CheckExact(value) && PyTuple_Size(value) == 2) return number(owned(PySequence_List(value)).it);
-    if (PyList_CheckExact(value) && PyList_Size(value) == 2) {
-      Deeper deeper;
-      auto one = number(item(value, 0).it), other = number(item(value, 1).it);
-      auto [found, fresh] = pairs_.try_emplace(one, other, 0);
-      if (fresh) {
-        *found = add(value);
-        halves_.try_emplace(*found, 0, {one, other});
-      }
-      return *found;
-    }
+    if (PyUnicode_CheckExact(value)) return meet(met, value, in(strings_, value, value));
+    if (value == Py_None) return meet(met, value, in(others_, value, value));
+    if (PyUnicode_Check(value)) return number(owned(PyUnicode_FromObject(value)).it);
+    if (PyTuple_Check(value)) return number(owned(PySequence_List(value)).it);
+    if (PyList_Check(value) && PyList_Size(value) <= LISTED) return list(value);
     auto key = call(canonical_, value);
     return in(others_, key.it, value);
   }
@@ -51,19 +45,34 @@ class Values {
   PyObject* object(int number) const { return objects_[number].it; }
 
  private:
-  static constexpr int SMALL = 1024;
+  static constexpr Py_ssize_t LISTED = 16;  // as long lists are known by their items' numbers
+  using Met = std::pair<Ref, int>;
 
   int add(PyObject* value) {
     objects_.push_back(borrowed(value));
     return static_cast<int>(objects_.size()) - 1;
   }
-  // A string that was met lately is known by its address: it is held meanwhile.
-  int string(PyObject* value) {
-    auto& met = met_[reinterpret_cast<std::uintptr_t>(value) / 64 % met_.size()];
-    if (met.first.it != value) met = {borrowed(value), in(strings_, value, value)};
-    return met.second;
+  // A value that was met lately, and cannot change, is known by its address: it is held meanwhile.
+  int meet(Met& met, PyObject* value, int number) {
+    met = {borrowed(value), number};
+    return number;
   }
-  int special(int& known, PyObject* value) { return known ? known - 1 : (known = add(value) + 1) - 1; }
+  int list(PyObject* value) {
+    Deeper deeper;
+    auto size = PyList_Size(value);
+    std::int64_t begins = 0;  // its length and first item, or that and all but the last
+    int first = -1, last = -1;
+    for (Py_ssize_t at = 0; at < size; at++) {
+      if (at == 1) begins = size << 32 | (first = last);
+      if (at > 1) begins = -1 - *beginnings_.try_emplace(begins, last, static_cast<int>(beginnings_.size())).first;
+      last = number(item(value, at).it);
+    }
+    if (size == 1) begins = 1;
+    auto [found, fresh] = lists_.try_emplace(begins, last, 0);
+    if (fresh) *found = add(value);
+    if (fresh && size == 2) halves_.try_emplace(*found, 0, {first, last});
+    return *found;
+  }
   int in(const Ref& dict, PyObject* key, PyObject* value) {
     auto known = look(dict, key);
     return known >= 0 ? known : note(dict, key, add(value));
@@ -71,10 +80,8 @@ class Values {
 
   Ref canonical_, strings_, others_;
   std::vector<Ref> objects_;
-  int none_ = 0;
-  int small_[SMALL] = {};
-  std::array<std::pair<Ref, int>, 256> met_;
-  Flat<int> integers_, pairs_;
+  std::array<Met, 512> met_;
+  Flat<int> integers_, beginnings_, lists_;
   Flat<std::pair<int, int>> halves_;
 };
 

@@ -1,0 +1,275 @@
+// Depth first: one explanation, extended at each return by what returns, after others if need be; where it leads
+// nowhere, the last choice is made otherwise.
+//
+// Where little is open at once few choices turn out badly: then it decides at the cost of walking through. It gives
+// up where that is not so.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "flat.hpp"
+#include "sweep.hpp"
+
+namespace sweep {
+
+template <class Machine>
+class Descent {
+ public:
+  static constexpr std::size_t OPEN = 64;  // operations open at once, that return or do not, at most
+
+  Descent(Machine& machine, const Problem& problem, int initial)
+      : machine_(machine), problem_(problem), slot_of_(problem.symbols.size()), state_(initial), order_(problem.symbols.size()) {
+  }
+
+  // What it found; STOPPED if it gave up.
+  Outcome run() {
+    auto end = static_cast<std::int32_t>(problem_.events.size());
+    while (at_ < end) {
+      auto op = problem_.events[at_];
+      if (op >= 0)
+        call(op);
+      else if (auto slot = slot_of_[~op]; done_ >> slot & 1)
+        leave(slot);
+      else if (!choose({at_, state_, done_, used_, ordered_}) && !back())
+        return outcome_;
+    }
+    outcome_.end = End::EXPLAINED;
+    outcome_.event = end;
+    return outcome_;
+  }
+
+  // Operations that took effect before the event, in order; to be taken once.
+  std::vector<std::int32_t> order() {
+    if (outcome_.end != End::EXPLAINED) {
+      std::copy(beyond_.rbegin(), beyond_.rend(), order_.begin() + static_cast<std::ptrdiff_t>(shared_));
+      ordered_ = shared_ + beyond_.size();
+    }
+    order_.resize(ordered_);
+    return std::move(order_);
+  }
+
+ private:
+  using Set = std::uint64_t;  // of slots, or of places in lost_
+
+  // A moment at which an operation has to take effect, and what was tried there.
+  struct Choice {
+    std::int32_t at;
+    int state;
+    Set done, used;
+    std::size_t order;
+    bool returning = false;  // what returns was tried by itself
+    bool leading = true;     // only that is tried after which it is possible
+    Set tried = 0, tried_lost = 0;
+  };
+
+  static constexpr int PATIENCE = 1000;      // choices made otherwise without getting further
+  static constexpr std::size_t KEPT = 8192;  // choices
+
+  void call(std::int32_t op) {
+    if (problem_.returns[op] == Problem::NEVER) {
+      if (!observes(op)) lost_.size() < OPEN ? lost_.push_back(op) : void(complete_ = false);
+    } else
+      occupy(slot_of_[op] = static_cast<std::uint8_t>(std::countr_one(open_)), op);
+    at_++;
+  }
+
+  void occupy(int slot, std::int32_t op) {
+    slots_[slot] = op;
+    open_ |= Set{1} << slot;
+    if (observes(op))
+      observers_ |= Set{1} << slot;
+    else
+      observers_ &= ~(Set{1} << slot);
+  }
+
+  void leave(int slot) {
+    open_ &= ~(Set{1} << slot);
+    done_ &= ~(Set{1} << slot);
+    at_++;
+  }
+
+  // Have something take effect that was not tried yet, so that what returns may.
+  bool choose(Choice choice) {
+    auto op = ~problem_.events[at_];
+    auto slot = slot_of_[op];
+    if (!choice.returning) {
+      if (dead(choice)) return false;
+      choice.returning = true;
+      if (auto after = entered(state_, op); after != REJECT) {
+        if (open_ != (done_ | Set{1} << slot) || lost_.size() != static_cast<std::size_t>(std::popcount(used_))) push(choice);
+        take(slot, op, after);
+        leave(slot);
+        return true;
+      }
+    }
+    for (;; choice.leading = false, choice.tried = choice.tried_lost = 0) {
+      auto others = open_ & ~done_ & ~observers_ & ~(Set{1} << slot);
+      for (Set left = others & ~choice.tried; left; left &= left - 1) {
+        auto other = std::countr_zero(left);
+        choice.tried |= Set{1} << other;
+        if (has_twin(slots_[other], others)) continue;
+        auto after = entered(state_, slots_[other]);
+        if (after == REJECT || leads(after, op) != choice.leading) continue;
+        push(choice);
+        take(other, slots_[other], after);
+        return true;
+      }
+      for (std::size_t place = 0; place < lost_.size(); place++) {
+        auto bit = Set{1} << place;
+        if ((used_ | choice.tried_lost) & bit) continue;
+        choice.tried_lost |= bit;
+        if (has_twin(lost_[place], others, place)) continue;
+        auto after = entered(state_, lost_[place]);
+        if (after == REJECT || after == state_ || leads(after, op) != choice.leading) continue;
+        push(choice);
+        used_ |= bit;
+        take(-1, lost_[place], after);
+        return true;
+      }
+      if (!choice.leading) break;
+    }
+    stuck(choice);
+    return false;
+  }
+
+  // Whether another does the same that has to be done with earlier: no use in trying this one.
+  bool has_twin(std::int32_t op, Set others, std::size_t place = 0) const {
+    auto symbol = problem_.symbols[op];
+    for (; others; others &= others - 1) {
+      auto other = slots_[std::countr_zero(others)];
+      if (problem_.symbols[other] == symbol && problem_.returns[other] < problem_.returns[op]) return true;
+    }
+    while (place-- > 0)
+      if (!(used_ >> place & 1) && problem_.symbols[lost_[place]] == symbol) return true;
+    return false;
+  }
+
+  bool observes(std::int32_t op) const { return problem_.facts[problem_.symbols[op]] & OBSERVES; }
+  bool leads(int state, std::int32_t op) { return entered(state, op) != REJECT; }
+
+  // The state after an operation, or REJECT if what is still to come cannot come of it.
+  int entered(int state, std::int32_t op) {
+    auto after = machine_.step(state, problem_.symbols[op]);
+    if (after == REJECT || after == state) return after;
+    return seen(after, op) == REJECT ? REJECT : after;
+  }
+
+  int seen(int state, std::int32_t taken) const {
+    auto left = [&](std::int32_t symbol) {
+      for (std::size_t place = 0; place < lost_.size(); place++)
+        if (!(used_ >> place & 1) && lost_[place] != taken && problem_.symbols[lost_[place]] == symbol) return true;
+      return false;
+    };
+    if constexpr (requires { machine_.seen(state, at_, left); })
+      return machine_.seen(state, at_, left);
+    else
+      return state;
+  }
+
+  // Before the state changes, whatever can be seen of it is seen.
+  void take(int slot, std::int32_t op, int after) {
+    if (slot >= 0) done_ |= Set{1} << slot;
+    if (after != state_)
+      for (Set left = open_ & observers_ & ~done_; left; left &= left - 1) {
+        auto other = std::countr_zero(left);
+        if (machine_.step(state_, problem_.symbols[slots_[other]]) == REJECT) continue;
+        done_ |= Set{1} << other;
+        order_[ordered_++] = slots_[other];
+      }
+    order_[ordered_++] = op;
+    state_ = after;
+  }
+
+  void push(const Choice& choice) {
+    if (choices_.size() == KEPT) {
+      choices_.erase(choices_.begin(), choices_.begin() + KEPT / 2);
+      complete_ = false;
+    }
+    choices_.push_back(choice);
+  }
+
+  // Nothing is left to be tried here.
+  void stuck(const Choice& choice) {
+    if (at_ > outcome_.event) {
+      patience_ = std::min(PATIENCE, patience_ + (at_ - outcome_.event));
+      outcome_.event = at_;
+      outcome_.states.clear();
+      beyond_.clear();
+      shared_ = ordered_;
+    }
+    auto& states = outcome_.states;
+    if (at_ == outcome_.event && std::find(states.begin(), states.end(), state_) == states.end()) states.push_back(state_);
+    dead_.try_emplace(moment(), *sets_.try_emplace(signed_of(choice.done), signed_of(choice.used), sets_.size()).first, 0);
+  }
+
+  bool dead(const Choice& choice) const {
+    if (!dead_.size()) return false;
+    auto* sets = sets_.find(signed_of(choice.done), signed_of(choice.used));
+    return sets && dead_.find(moment(), *sets);
+  }
+
+  std::int64_t moment() const { return std::int64_t{at_} << 32 | state_; }
+  static std::int64_t signed_of(Set set) { return static_cast<std::int64_t>(set); }
+
+  // Forget what took effect last, but for the explanation that led furthest.
+  void shorten(std::size_t size) {
+    for (; shared_ > size; shared_--) beyond_.push_back(order_[shared_ - 1]);
+    ordered_ = size;
+  }
+
+  // Go back to the last choice of which something is left to be tried, and try it.
+  bool back() {
+    while (!choices_.empty()) {
+      patience_ -= lost_.empty() ? 1 : 4;  // of losses the sweep knows more
+      if (patience_ < 0) return false;
+      auto choice = choices_.back();
+      choices_.pop_back();
+      while (at_ > choice.at) uncall(problem_.events[--at_]);
+      state_ = choice.state;
+      done_ = choice.done;
+      used_ = choice.used;
+      shorten(choice.order);
+      if (choose(choice)) return true;
+    }
+    if (complete_) outcome_.end = End::STUCK;
+    return false;
+  }
+
+  void uncall(std::int32_t event) {
+    auto op = event < 0 ? ~event : event;
+    if (event < 0)
+      occupy(slot_of_[op], op);
+    else if (problem_.returns[op] != Problem::NEVER)
+      open_ &= ~(Set{1} << slot_of_[op]);
+    else if (!lost_.empty() && lost_.back() == op)
+      lost_.pop_back();
+  }
+
+  Machine& machine_;
+  const Problem& problem_;
+  std::vector<std::uint8_t> slot_of_;  // by operation that returns
+  std::int32_t slots_[OPEN];           // by slot: the operation
+  std::int32_t at_ = 0;
+  int state_;
+  Set open_ = 0, observers_ = 0;    // of those that return
+  Set done_ = 0;                    // of open ones: have taken effect
+  std::vector<std::int32_t> lost_;  // that never return, and were called
+  Set used_ = 0;                    // of them: have taken effect
+  std::vector<std::int32_t> order_;   // begins with what took effect
+  std::size_t ordered_ = 0;           // how much that is
+  std::size_t shared_ = 0;            // of that how much is what led furthest as well
+  std::vector<std::int32_t> beyond_;  // the rest of which, last first
+  std::vector<Choice> choices_;
+  Flat<std::int32_t> sets_;  // numbers of what had taken effect
+  Flat<char> dead_;          // moments and such numbers that led nowhere
+  bool complete_ = true;  // nothing was left out
+  int patience_ = PATIENCE;
+  Outcome outcome_{End::STOPPED};
+};
+
+}  // namespace sweep
