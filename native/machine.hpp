@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "flat.hpp"
-#include "sweep.hpp"
+#include "problem.hpp"
 
 namespace sweep {
 
