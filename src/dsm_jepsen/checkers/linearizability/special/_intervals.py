@@ -78,7 +78,8 @@ class Settled:
     Attributes:
         valid: whether some order explains it.
         event: invalid: index of the return that cannot be explained.
-        exact: invalid: that is the first; everything before ``event`` is explained.
+        exact: invalid: that is the first for sure; everything before ``event`` is explained. Otherwise an
+            earlier one may be impossible already.
         order: explains everything that returned, before ``event`` if invalid; nothing if not ``exact``.
         culprits: invalid: operations that contradict each other; nothing else up to ``event`` bears on them.
         operations: how many were judged.
