@@ -3,12 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from dsm_jepsen.checkers.linearizability.ready import kernel
 from dsm_jepsen.cluster.docker.engine import connect
 from dsm_jepsen.cluster.docker.image import Image, build_image
 from dsm_jepsen.cluster.local.disks import why_no_disks
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 # No test is timed: machines are noisy.
 settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")
+
+LIBRARIES = ("aetcd", "docker", "kazoo", "paramiko")
+"""Extras: without one, tests of what needs it are skipped."""
+
+
+def pytest_sessionstart() -> None:
+    """See that CI lacks no library, nor the kernel: where there is none, its twin answers in its place."""
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
+    if kernel is None:
+        missing.append("the native kernel")
+    if missing and os.environ.get("CI") == "true":
+        raise pytest.UsageError(f"CI must have {', '.join(missing)}")
 
 
 @pytest.fixture(scope="session")

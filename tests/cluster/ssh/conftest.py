@@ -118,12 +118,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def new_sshd(tmp_path: Path) -> Iterator[Callable[..., Sshd]]:
-    """Starts an sshd at an address; all are ended with the test. Without sshd: skipped, in CI failed."""
+    """Starts an sshd at an address; all are ended with the test.
+
+    Without sshd, or for others than root, tests are skipped; in CI they fail.
+    """
     if shutil.which(SSHD) is None or shutil.which("ssh-keygen") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI must have sshd and ssh-keygen")
         pytest.skip("no sshd or ssh-keygen here (Debian: openssh-server)")
     if os.getuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must run as root: only root's sshd lets root in")
         pytest.skip("only root's sshd lets root in, and hosts are run by root")
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     started: list[Sshd] = []
