@@ -1,8 +1,8 @@
 // Depth first: one explanation, extended at each return by what returns, after others if need be; where it leads
 // nowhere, the last choice is made otherwise.
 //
-// Where little is open at once few choices turn out badly: then it decides at the cost of walking through. It gives
-// up where that is not so.
+// Where little is open at once few choices turn out badly: then it decides at the cost of walking through. It gives up
+// where that is not so. What it leaves out, and why it may, is explained in descent.py, the same in Python.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "flat.hpp"
-#include "sweep.hpp"
+#include "problem.hpp"
 
 namespace sweep {
 
@@ -22,14 +22,19 @@ class Descent {
  public:
   static constexpr std::size_t OPEN = 64;  // operations open at once, that return or do not, at most
 
-  Descent(Machine& machine, const Problem& problem, int initial)
-      : machine_(machine), problem_(problem), slot_of_(problem.symbols.size()), state_(initial), order_(problem.symbols.size()) {
+  Descent(Machine& machine, const Problem& problem, int initial, const Limits& limits)
+      : machine_(machine), problem_(problem), limits_(limits), slot_of_(problem.symbols.size()), state_(initial),
+        order_(problem.symbols.size()), patience_(limits.patience) {
+    if constexpr (!FORESEES) return;
+    losses_.resize(problem.facts.size());
+    for (std::size_t op = 0; op < problem.symbols.size(); op++) losses_[problem.symbols[op]] += problem.returns[op] == Problem::NEVER;
   }
 
   // What it found; STOPPED if it gave up.
   Outcome run() {
     auto end = static_cast<std::int32_t>(problem_.events.size());
     while (at_ < end) {
+      if ((at_ & 0xFFFF) == 0xFFFF && limits_.stop(held())) return outcome_;
       auto op = problem_.events[at_];
       if (op >= 0)
         call(op);
@@ -67,7 +72,9 @@ class Descent {
     Set tried = 0, tried_lost = 0;
   };
 
+  static constexpr bool FORESEES = requires(const Machine& machine, bool (*left)(std::int32_t)) { machine.seen(0, 0, left); };
   static constexpr int PATIENCE = 1000;      // choices made otherwise without getting further
+  static constexpr std::int32_t NOTHING = -1;
   static constexpr std::size_t KEPT = 8192;  // choices
 
   void call(std::int32_t op) {
@@ -160,12 +167,13 @@ class Descent {
   }
 
   int seen(int state, std::int32_t taken) const {
-    auto left = [&](std::int32_t symbol) {
+    auto left = [&](std::int32_t symbol) {  // also of those that are called later
+      auto count = losses_[symbol];
       for (std::size_t place = 0; place < lost_.size(); place++)
-        if (!(used_ >> place & 1) && lost_[place] != taken && problem_.symbols[lost_[place]] == symbol) return true;
-      return false;
+        if ((used_ >> place & 1 || lost_[place] == taken) && problem_.symbols[lost_[place]] == symbol) count--;
+      return count > 0;
     };
-    if constexpr (requires { machine_.seen(state, at_, left); })
+    if constexpr (FORESEES)
       return machine_.seen(state, at_, left);
     else
       return state;
@@ -196,14 +204,15 @@ class Descent {
   // Nothing is left to be tried here.
   void stuck(const Choice& choice) {
     if (at_ > outcome_.event) {
-      patience_ = std::min(PATIENCE, patience_ + (at_ - outcome_.event));
+      patience_ = std::min(limits_.patience, patience_ + (at_ - outcome_.event));
       outcome_.event = at_;
       outcome_.states.clear();
       beyond_.clear();
       shared_ = ordered_;
     }
     auto& states = outcome_.states;
-    if (at_ == outcome_.event && std::find(states.begin(), states.end(), state_) == states.end()) states.push_back(state_);
+    bool known = std::find(states.begin(), states.end(), state_) != states.end();
+    if (at_ == outcome_.event && !known && seen(state_, NOTHING) == state_) states.push_back(state_);
     dead_.try_emplace(moment(), *sets_.try_emplace(signed_of(choice.done), signed_of(choice.used), sets_.size()).first, 0);
   }
 
@@ -225,8 +234,8 @@ class Descent {
   // Go back to the last choice of which something is left to be tried, and try it.
   bool back() {
     while (!choices_.empty()) {
-      patience_ -= lost_.empty() ? 1 : 4;  // of losses the sweep knows more
-      if (patience_ < 0) return false;
+      patience_ -= lost_.empty() ? 1 : 2;  // of losses the sweep knows more
+      if (patience_ < 0 || ((dead_.size() & 255) == 255 && limits_.stop(held()))) return false;
       auto choice = choices_.back();
       choices_.pop_back();
       while (at_ > choice.at) uncall(problem_.events[--at_]);
@@ -250,8 +259,14 @@ class Descent {
       lost_.pop_back();
   }
 
+  std::size_t held() const {
+    return (order_.size() + beyond_.capacity()) * sizeof(std::int32_t) + slot_of_.size() + choices_.capacity() * sizeof(Choice) +
+           sets_.bytes() + dead_.bytes() + machine_.held();
+  }
+
   Machine& machine_;
   const Problem& problem_;
+  const Limits& limits_;
   std::vector<std::uint8_t> slot_of_;  // by operation that returns
   std::int32_t slots_[OPEN];           // by slot: the operation
   std::int32_t at_ = 0;
@@ -260,6 +275,7 @@ class Descent {
   Set done_ = 0;                    // of open ones: have taken effect
   std::vector<std::int32_t> lost_;  // that never return, and were called
   Set used_ = 0;                    // of them: have taken effect
+  std::vector<int> losses_;         // by symbol: how many never return in all
   std::vector<std::int32_t> order_;   // begins with what took effect
   std::size_t ordered_ = 0;           // how much that is
   std::size_t shared_ = 0;            // of that how much is what led furthest as well
@@ -268,7 +284,7 @@ class Descent {
   Flat<std::int32_t> sets_;  // numbers of what had taken effect
   Flat<char> dead_;          // moments and such numbers that led nowhere
   bool complete_ = true;  // nothing was left out
-  int patience_ = PATIENCE;
+  int patience_;
   Outcome outcome_{End::STOPPED};
 };
 

@@ -11,6 +11,7 @@
 
 #include "flat.hpp"
 #include "problem.hpp"
+#include "strings.hpp"
 
 namespace sweep {
 
@@ -109,22 +110,22 @@ struct Edit {
 // may replace it, and nobody can read it before, it does not matter what it is: such states are one.
 class Sequences {
  public:
-  Sequences(const std::vector<const Edit*>& symbols, std::string initial) : symbols_(symbols) {
-    number(std::move(initial));
-    states_.push_back(&unread_);
+  Sequences(const std::vector<const Edit*>& symbols, std::string_view initial) : symbols_(symbols) {
+    states_.number(initial);
+    states_.number("\xff");  // UNREAD: no text in UTF-8 is that, and no list of numbers of four bytes
   }
 
   int step(int state, int symbol) {
     auto& edit = *symbols_[symbol];
     switch (edit.kind) {
       case Edit::LOOKS: return state;
-      case Edit::READS: return !hides(state) && *states_[state] == edit.bytes ? state : REJECT;
-      case Edit::REPLACES: return number(edit.bytes);
+      case Edit::READS: return !hides(state) && states_[state] == edit.bytes ? state : REJECT;
+      case Edit::REPLACES: return states_.number(edit.bytes);
       default: break;
     }
     if (hides(state)) return state;
     auto [known, fresh] = appended_.try_emplace(state, symbol, 0);
-    return fresh ? *known = number(*states_[state] + edit.bytes) : *known;
+    return fresh ? *known = states_.longer(state, edit.bytes) : *known;
   }
 
   // Look at which read, called after each event, returns first, and what could replace or read the state before.
@@ -173,15 +174,15 @@ class Sequences {
   int seen(int state, std::int32_t event, Left left) const {
     if (coming_[event] < 0) return state;
     auto& coming = comings_[coming_[event]];
-    auto begins = [&](auto* read) { return state != UNREAD && read->starts_with(*states_[state]); };
+    auto begins = [&](auto* read) { return state != UNREAD && read->starts_with(states_[state]); };
     if (begins(coming.read)) return state;
     if (!coming.replaced && std::none_of(coming.lost.begin(), coming.lost.end(), left)) return REJECT;
     return std::any_of(coming.others.begin(), coming.others.end(), begins) ? state : UNREAD;
   }
 
   bool hides(int state) const { return state == UNREAD; }
-  const std::string& bytes(int state) const { return *states_[state]; }
-  std::size_t held() const { return held_ + appended_.bytes(); }
+  std::string_view bytes(int state) const { return states_[state]; }
+  std::size_t held() const { return states_.held() + appended_.bytes(); }
 
  private:
   static constexpr int UNREAD = 1;
@@ -205,20 +206,8 @@ class Sequences {
     return made;
   }
 
-  int number(const std::string& bytes) {
-    auto [known, fresh] = numbers_.try_emplace(bytes, static_cast<int>(states_.size()));
-    if (fresh) {
-      states_.push_back(&known->first);
-      held_ += bytes.size() + 128;
-    }
-    return known->second;
-  }
-
   const std::vector<const Edit*>& symbols_;
-  static inline const std::string unread_ = "";
-  std::unordered_map<std::string, int> numbers_;
-  std::vector<const std::string*> states_;
-  std::size_t held_ = 0;
+  Strings states_;
   Flat<int> appended_;
   std::vector<std::int32_t> coming_;  // by event: place in comings_, or -1
   std::vector<Coming> comings_;

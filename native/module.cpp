@@ -34,8 +34,8 @@ struct CaseOf : Case {
   sweep::Search<Machine, W> search;
   Show show;
   template <class... Rest>
-  CaseOf(Machine machine, const Part& part, int initial, const sweep::Stop& stop, Show show)
-      : search(std::move(machine), part.problem, initial, stop), show(show) {}
+  CaseOf(Machine machine, const Part& part, int initial, const sweep::Limits& limits, Show show)
+      : search(std::move(machine), part.problem, initial, limits), show(show) {}
   bool advance() override { return search.advance(); }
   const sweep::Verdict& verdict() const override { return search.verdict(); }
   PyObject* state(int number) override { return show(search.machine(), number); }
@@ -50,20 +50,20 @@ struct Shared {
 };
 
 template <class Machine, class Show>
-std::unique_ptr<Case> sized(Machine machine, const Part& part, int initial, const sweep::Stop& stop, Show show) {
-  if (part.widest <= 64) return std::make_unique<CaseOf<Machine, 1, Show>>(std::move(machine), part, initial, stop, show);
-  if (part.widest <= 4096) return std::make_unique<CaseOf<Machine, 64, Show>>(std::move(machine), part, initial, stop, show);
+std::unique_ptr<Case> sized(Machine machine, const Part& part, int initial, const sweep::Limits& limits, Show show) {
+  if (part.widest <= 64) return std::make_unique<CaseOf<Machine, 1, Show>>(std::move(machine), part, initial, limits, show);
+  if (part.widest <= 4096) return std::make_unique<CaseOf<Machine, 64, Show>>(std::move(machine), part, initial, limits, show);
   throw std::length_error("more than 4096 operations of one part are open at once");
 }
 
 // A register's part: with values that can be told apart it needs no search.
 class RegisterCase : public Case {
  public:
-  RegisterCase(Table& table, const Part& part, const sweep::Stop& stop) : table_(table), part_(part), stop_(stop) {}
+  RegisterCase(Table& table, const Part& part, const sweep::Limits& limits) : table_(table), part_(part), limits_(limits) {}
   bool advance() override {
     if (search_) return search_->advance();
     if (shortcut()) return true;
-    search_ = sized(sweep::Assignments(part_.guarded), part_, table_.initial, stop_, [this](auto&, int state) { return shown(state); });
+    search_ = sized(sweep::Assignments(part_.guarded), part_, table_.initial, limits_, [this](auto&, int state) { return shown(state); });
     return search_->advance();
   }
   const sweep::Verdict& verdict() const override { return search_ ? search_->verdict() : verdict_; }
@@ -74,7 +74,7 @@ class RegisterCase : public Case {
 
   bool shortcut() try {
     auto told = settle_register(part_.guarded, part_.problem, table_.initial, [&] {
-      if (stop_(0)) throw Over{};
+      if (limits_.stop(0)) throw Over{};
     });
     if (!told || !told->exact) return false;
     verdict_.kind = told->valid ? sweep::Verdict::VALID : sweep::Verdict::INVALID;
@@ -92,34 +92,34 @@ class RegisterCase : public Case {
 
   Table& table_;
   const Part& part_;
-  const sweep::Stop& stop_;
+  const sweep::Limits& limits_;
   std::unique_ptr<Case> search_;
   sweep::Verdict verdict_;
 };
 
-std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Stop& stop) {
+std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Limits& limits) {
   auto referred = [](PyObject* object) {
     Py_INCREF(object);
     return object;
   };
-  if (table.kind == Kind::VALUE) return std::make_unique<RegisterCase>(table, part, stop);
+  if (table.kind == Kind::VALUE) return std::make_unique<RegisterCase>(table, part, limits);
   if (table.kind == Kind::SEQUENCE) {
     sweep::Sequences machine(part.edits, table.beginning);
     machine.foresee(part.problem);
-    return sized(std::move(machine), part, 0, stop, [](auto& machine, int state) {
-      auto& bytes = machine.bytes(state);
+    return sized(std::move(machine), part, 0, limits, [](auto& machine, int state) {
+      auto bytes = machine.bytes(state);
       return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
     });
   }
-  return sized(Shared{&table.asked, &part.names}, part, table.initial, stop,
+  return sized(Shared{&table.asked, &part.names}, part, table.initial, limits,
                [&table, referred](auto&, int state) { return referred(table.asked.object(state)); });
 }
 
 // Parts of a history, and the search of each once it has begun.
 class Cases {
  public:
-  Cases(Table& table, const std::vector<Part>& parts, const sweep::Stop& stop)
-      : table_(table), parts_(parts), stop_(stop), cases_(parts.size()), ended_(parts.size(), 0), invalid_(parts.size()) {}
+  Cases(Table& table, const std::vector<Part>& parts, const sweep::Limits& limits)
+      : table_(table), parts_(parts), limits_(limits), cases_(parts.size()), ended_(parts.size(), 0), invalid_(parts.size()) {}
 
   // Have all decided, those first that are easy to decide, until one is invalid.
   void decide(std::size_t threads, std::atomic<bool>& over, const std::function<void()>& poll) {
@@ -143,7 +143,7 @@ class Cases {
   void advance(std::atomic<bool>& over) {
     for (std::size_t at; (at = next_++) < parts_.size() && at < invalid_;) {
       if (ended_[at] || over) continue;
-      if (!cases_[at]) cases_[at] = made(table_, parts_[at], stop_);
+      if (!cases_[at]) cases_[at] = made(table_, parts_[at], limits_);
       ended_[at] = cases_[at]->advance();
       if (!ended_[at])
         left_ = true;
@@ -183,7 +183,7 @@ class Cases {
 
   Table& table_;
   const std::vector<Part>& parts_;
-  const sweep::Stop& stop_;
+  const sweep::Limits& limits_;
   std::vector<std::unique_ptr<Case>> cases_;
   std::vector<char> ended_;
   std::atomic<std::size_t> next_{0}, invalid_;  // the first that is invalid
@@ -191,7 +191,7 @@ class Cases {
   const sweep::Verdict undecided_;
 };
 
-Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others, Py_ssize_t effort) {
+Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others, Py_ssize_t effort, int patience) {
   auto parts = table.parts(columns);
   if (table.others && !others) return borrowed(Py_None);
   auto began = Clock::now();
@@ -207,13 +207,14 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
     if (PyErr_CheckSignals() < 0) over = interrupted = true;
   };
   std::atomic<Py_ssize_t> asked{0};
-  sweep::Stop stop = [&](std::size_t held) {
+  auto stop = [&](std::size_t held) {
     if (std::this_thread::get_id() == main) poll();
     if (effort && ++asked > effort) over = true;
     if (held > bytes || static_cast<double>(milliseconds()) > seconds * 1000) over = true;
     return over.load();
   };
-  Cases cases(table, parts, stop);
+  sweep::Limits limits{stop, patience};
+  Cases cases(table, parts, limits);
   std::size_t threads = 1;
   if (table.kind != Kind::ANY && columns.size > 20000)
     threads = std::min<std::size_t>({parts.size(), std::thread::hardware_concurrency(), 16});
@@ -298,12 +299,12 @@ PyObject* check(PyObject* self, PyObject* arguments) {
     double seconds = 0;
     Py_ssize_t bytes = 0;
     Py_ssize_t effort = 0;
-    int others = 1;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnpn", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
-                          &PyDict_Type, &errors, &seconds, &bytes, &others, &effort))
+    int others = 1, patience = 0;
+    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnpni", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
+                          &PyDict_Type, &errors, &seconds, &bytes, &others, &effort, &patience))
       throw PythonError{};
     Given given(types, processes, partners, fs, values, errors);
-    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0, effort);
+    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0, effort, patience);
   });
 }
 

@@ -64,4 +64,9 @@ struct Step {
 // Called now and then; true ends the search.
 using Stop = std::function<bool(std::size_t bytes)>;
 
+struct Limits {
+  Stop stop;
+  int patience;  // how often a descent makes choices otherwise without getting further; below 0 there is none
+};
+
 }  // namespace sweep

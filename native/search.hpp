@@ -1,9 +1,10 @@
-// The search: sweeps with ever weaker simplifications, until one of them decides.
+// The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 //
-// A sweep that keeps only the best configurations proves by reaching the end that a history is valid; one in which
-// whatever never returned may happen any number of times proves by getting stuck that it is not. If it does not get
-// stuck, either it used nothing more often than there was of it: then that is an explanation. Or it did; what it used
-// too often is counted from then on. The beam grows meanwhile until nothing is left out.
+// A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. A sweep that keeps only
+// the best configurations proves by reaching the end that a history is valid; one in which whatever never returned may
+// happen any number of times proves by getting stuck that it is not. If it does not get stuck, either it used nothing
+// more often than there was of it: then that is an explanation. Or it did; what it used too often is counted from then
+// on. The beam grows meanwhile until nothing is left out.
 #pragma once
 
 #include <iterator>
@@ -73,8 +74,8 @@ std::vector<std::int32_t> ordered(const std::vector<Step>& steps, const Problem&
 template <class Machine, int W>
 class Search {
  public:
-  Search(Machine machine, const Problem& problem, int initial, const Stop& stop)
-      : machine_(std::move(machine)), problem_(problem), initial_(initial), stop_(stop) {
+  Search(Machine machine, const Problem& problem, int initial, const Limits& limits)
+      : machine_(std::move(machine)), problem_(problem), initial_(initial), limits_(limits) {
     for (std::size_t op = 0; op < problem.symbols.size() && !losses_; op++)
       losses_ = problem.returns[op] == Problem::NEVER && !(problem.facts[problem.symbols[op]] & OBSERVES);
     beam_ = losses_ ? NARROW : 16 * NARROW;
@@ -87,7 +88,7 @@ class Search {
 
   // Whether that decided it, or the budget is at its end.
   bool advance() {
-    if (!sweep_ && descent()) return true;
+    if (!sweep_) return descended();
     if (refining_ && refined_ % REFINED) return refined();
     auto outcome = sweep_->run(initial_, {beam_, windows_, 0, until_});
     spent_ += outcome.event;
@@ -114,9 +115,9 @@ class Search {
   }
 
  private:
-  bool descent() {
-    if constexpr (W == 1) {
-      Descent<Machine> descent(machine_, problem_, initial_);
+  bool descended() {
+    if (W == 1 && limits_.patience >= 0) {
+      Descent<Machine> descent(machine_, problem_, initial_, limits_);
       auto outcome = descent.run();
       if (outcome.end != End::STOPPED) {
         verdict_.event = outcome.event;
@@ -126,7 +127,7 @@ class Search {
         return decided(outcome.end == End::EXPLAINED ? Verdict::VALID : Verdict::INVALID);
       }
     }
-    sweep_.emplace(machine_, problem_, stop_);
+    sweep_.emplace(machine_, problem_, limits_.stop);
     return false;
   }
 
@@ -215,7 +216,7 @@ class Search {
   Machine machine_;
   const Problem& problem_;
   int initial_;
-  const Stop& stop_;
+  const Limits& limits_;
   std::optional<Sweep<Machine, W>> sweep_;
   bool losses_ = false;
   std::size_t beam_, spent_ = 0;

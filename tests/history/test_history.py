@@ -140,3 +140,14 @@ def test_histories_differ_if_one_value_does(
         **{name: getattr(ops[changed], name) for name in Op.__struct_fields__} | {"value": "no such value"}
     )
     assert History(ops) != before
+
+
+@given(data=st.data())
+def test_the_columns_of_its_beginning_are_those_of_a_history_that_ended_there(
+    histories: st.SearchStrategy[History], data: st.DataObject
+) -> None:
+    history = data.draw(histories)
+    events = data.draw(st.integers(0, len(history)))
+    beginning = History(history[index] for index in range(events)).columns
+    assert history.columns.first(events)[:-1] == beginning[:-1]
+    assert beginning.errors.items() <= history.columns.first(events).errors.items()

@@ -57,6 +57,12 @@ class Columns(NamedTuple):
     values: list[Any]
     errors: dict[int, Any]
 
+    def first(self, events: int) -> "Columns":
+        """The first so many events; of operations that ended later nobody knows the end."""
+        partners = array("q", (index if index < events else _NONE for index in self.partners[:events]))
+        types, processes, _, fs, values, errors = self
+        return Columns(types[:events], processes[:events], partners, fs[:events], values[:events], errors)
+
 
 class History:
     """Events in order; an operation is two of them.

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsm_jepsen.checkers.linearizability.check import Part, check_parts
+from dsm_jepsen.checkers.linearizability.check import Part, check_columns
+from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.models import (
     REJECT,
     UNKNOWN,
@@ -192,6 +193,9 @@ def check_explanation(model: Any, calls: Sequence[Call], order: "array[int]") ->
         assert possible, "impossible there"
 
 
+NO_DESCENT = -1
+"""A descent's patience with which the sweeps decide what it would have decided."""
+
 tapes = st.binary(min_size=60, max_size=60)
 tried = settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -200,9 +204,9 @@ tried = settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_chec
 @pytest.mark.parametrize("lies", [False, True], ids=["right", "corrupted"])
 @pytest.mark.parametrize("losses", [False, True], ids=["all return", "some lost"])
 @tried
-@given(choices=tapes)
+@given(choices=tapes, patience=st.sampled_from([PATIENCE, 1, NO_DESCENT]))
 def test_kernel_and_twin_say_what_trying_all_orders_says(
-    alphabet: Any, choices: bytes, *, losses: bool, lies: bool
+    alphabet: Any, choices: bytes, patience: int, *, losses: bool, lies: bool
 ) -> None:
     model = alphabet.model
     history = Player(alphabet, choices, losses=losses, lies=lies).play()
@@ -210,7 +214,7 @@ def test_kernel_and_twin_say_what_trying_all_orders_says(
     valid = explained(model, calls, {})
     assert valid or lies
     for native in (True, False):
-        parts = check_parts(history, model, native=native)
+        parts = check_columns(history.columns, model, native=native, patience=patience)
         assert judged(parts) is valid
         for part in parts:
             alike = [call for call in calls if key_of(model, call) == part.key]

@@ -273,6 +273,19 @@ def test_a_witness_of_several_parts_is_one_order(history: Read) -> None:
     assert explains(Registers(), events, result.witness)
 
 
+def test_of_several_parts_that_is_told_of_in_which_something_is_impossible_first(history: Read) -> None:
+    result = check_linearizable(
+        history(
+            '0-1 p1 write ["x",1] = ["x",1]\n2-3 p2 write ["y",1] = ["y",1]\n'
+            '4-5 p3 read ["y",null] = ["y",9]\n6-7 p3 read ["x",null] = ["x",9]'
+        ),
+        Registers(),
+    )
+    assert result.counterexample
+    assert result.counterexample.key == "y"
+    assert [part.key for part in result.parts] == ["x"]
+
+
 class Contradictory:
     """A register that says otherwise of its steps than it does."""
 

@@ -13,6 +13,7 @@ from dsm_jepsen.checkers._base import worst
 from dsm_jepsen.checkers._words import brief
 from dsm_jepsen.checkers.linearizability import table as twin
 from dsm_jepsen.checkers.linearizability.core import EvidenceError, Ruling
+from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
 from dsm_jepsen.checkers.linearizability.fitting import MisfitError, refuse_others, refuse_values
 from dsm_jepsen.checkers.linearizability.meaning import Meaning
@@ -40,13 +41,16 @@ class Budget:
             raise ValueError(f"a budget of {self.seconds} s and {self.bytes} bytes; each must be more than 0")
 
 
+_USUAL = Budget()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What was found about one thing that the history is about.
 
     Attributes:
         key: which; ``None`` if the model does not tell several apart.
-        valid: ``None`` if it was undecided when the search ended: the budget ran out, or another part was
+        valid: ``None`` if it was undecided when the search ended: the budget ran out, or a later part was
             found to be invalid, which is enough.
         event: invalid: index of the return that cannot be explained, or of an earlier one where that was
             foreseen (strings and lists; the counterexample's is exact); unknown: all before it is valid.
@@ -71,7 +75,7 @@ class Part:
 def check_parts(
     history: History, model: AnyModel, *, budget: Budget | None = None, native: bool = True
 ) -> list[Part]:
-    """Judge each part of a history; ends early when one is invalid.
+    """Judge each part of a history, in the order of their first calls, until one is invalid.
 
     Args:
         history: the events.
@@ -90,6 +94,7 @@ def check_columns(
     native: bool = True,
     others: bool = True,
     effort: int = 0,
+    patience: int = PATIENCE,
 ) -> list[Part]:
     """Do the same for a history's columns; of the processes only the nemesis is told apart.
 
@@ -100,11 +105,20 @@ def check_columns(
         native: use the kernel, if there is one.
         others: whether there may be operations that are not the model's business.
         effort: how often the budget may be looked at; 0 for no end. Counted, it is the same each time.
+        patience: of a descent.
 
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.
     """
-    found = _found(columns, model, budget=budget or Budget(), native=native, others=others, effort=effort)
+    found = _found(
+        columns,
+        model,
+        budget=budget or _USUAL,
+        native=native,
+        others=others,
+        effort=effort,
+        patience=patience,
+    )
     return [found] if isinstance(found, Part) else [_part(answer) for answer in found]
 
 
@@ -116,6 +130,7 @@ def _found(
     native: bool = True,
     others: bool = True,
     effort: int = 0,
+    patience: int = PATIENCE,
 ) -> Part | list[twin.Answer]:
     asked = ready(model)
     native = native and kernel is not None
@@ -127,22 +142,22 @@ def _found(
             return _settled(settled)
     if native:
         try:
-            return _with_kernel(asked, columns, budget, others=others, effort=effort)
+            return _with_kernel(asked, columns, budget, others=others, effort=effort, patience=patience)
         except OverflowError:  # more is open at once than the kernel's masks can hold: 4096 operations
             if not others:
                 refuse_others(columns, asked.model)
     end, looks = monotonic() + budget.seconds, count(1)
     return twin.Table(Meaning(asked.model)).check(
-        columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks)
+        columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks), patience
     )
 
 
 def _with_kernel(
-    asked: Ready, columns: Columns, limit: Budget, *, others: bool, effort: int
+    asked: Ready, columns: Columns, limit: Budget, *, others: bool, effort: int, patience: int
 ) -> list[twin.Answer]:
     table = asked.table()
     answers: list[twin.Answer] | None = table.check(
-        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort
+        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort, patience
     )
     if answers is None:
         refuse_others(columns, asked.model)
@@ -157,6 +172,11 @@ _VERDICTS = (True, False, None)
 def _part(answer: twin.Answer) -> Part:
     key, kind, event, states, order, widest, operations = answer
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
+
+
+def _worst(answers: list[twin.Answer]) -> bool | None:
+    kinds = [answer[1] for answer in answers]
+    return False if 1 in kinds else None if 2 in kinds else True
 
 
 def _settled(found: Settled) -> Part:
@@ -186,7 +206,7 @@ class Linearizability:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """What was found about each thing that the history is about; they end where one is invalid."""
+        """What was found about each thing that the history is about; the last, if one is, is invalid."""
         if isinstance(self._found, Part):
             return (self._found,)
         return tuple(map(_part, self._found))
@@ -223,10 +243,9 @@ class Linearizability:
         Raises:
             EvidenceError: the evidence does not stand up.
         """
-        wrong = [part for part in self.parts if part.valid is False]
-        if not wrong:
+        if self.valid is not False:
             return None
-        part = min(wrong, key=lambda part: part.event)
+        part = self._first_invalid()
         model = deterministic(self.model)
 
         def judge(columns: Columns, effort: int) -> Ruling:
@@ -241,6 +260,18 @@ class Linearizability:
             judge=judge,
             culprits=part.culprits,
         )
+
+    def _first_invalid(self) -> Part:
+        """Of all parts the one in which an operation cannot be explained first."""
+        parts: Sequence[Part] = self.parts
+        while True:
+            part = parts[-1]
+            if part.key is None:
+                return part
+            before = self.history.columns.first(part.event)
+            parts = check_columns(before, self.model, budget=self.budget)
+            if not parts or parts[-1].valid is not False:
+                return part
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -286,7 +317,7 @@ def check_linearizable(
     Raises:
         MisfitError: there are such operations, or values that the model cannot take.
     """
-    limit = budget or Budget()
+    limit = budget or _USUAL
     began = monotonic()
     try:
         found = _found(history.columns, model, budget=limit, others=others)
@@ -295,12 +326,11 @@ def check_linearizable(
     except Exception:
         refuse_values(history, model)
         raise
-    valid = found.valid if isinstance(found, Part) else worst(_VERDICTS[kind] for _, kind, *_ in found)
     return Linearizability(
         history=history,
         model=model,
         budget=limit,
-        valid=valid,
+        valid=found.valid if isinstance(found, Part) else _worst(found),
         seconds=monotonic() - began,
         _found=found,
     )

@@ -1,9 +1,10 @@
-"""The search: sweeps with ever weaker simplifications, until one of them decides.
+"""The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 
-A sweep that keeps only the best configurations shows, by reaching the end, that a history is valid. One in
-which whatever never returned may happen any number of times shows, by getting stuck, that it is not. If that
-one does not get stuck, either it used nothing more often than there was of it: then it is an explanation. Or
-it did; what it used too often is counted from then on. Meanwhile the beam grows until nothing is left out.
+A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. A sweep that keeps
+only the best configurations shows, by reaching the end, that a history is valid. One in which whatever never
+returned may happen any number of times shows, by getting stuck, that it is not. If that one does not get
+stuck, either it used nothing more often than there was of it: then it is an explanation. Or it did; what it
+used too often is counted from then on. Meanwhile the beam grows until nothing is left out.
 
 ``native/search.hpp`` is the same in C++.
 """
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dsm_jepsen.checkers.linearizability.descent import Descent
 from dsm_jepsen.checkers.linearizability.problem import NEVER, Bounds, End, Machine, Problem, Step, Window
 from dsm_jepsen.checkers.linearizability.sweep import Sweep
 from dsm_jepsen.checkers.models import Fact
@@ -43,9 +45,11 @@ class Found:
     widest: int
 
 
-def decide(machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> Found:
+def decide(
+    machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool], patience: int
+) -> Found:
     """Search until it is decided whether a history can be explained, or told to stop."""
-    search = Search(machine, problem, initial, stop)
+    search = Search(machine, problem, initial, stop, patience)
     while not search.advance():
         pass
     return search.found
@@ -54,11 +58,16 @@ def decide(machine: Machine, problem: Problem, initial: int, stop: Callable[[], 
 class Search:
     """One history's search, a stage at a time."""
 
-    def __init__(self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool], patience: int
+    ) -> None:
         self.found = Found(None, 0, (), (), 0)
         self._machine = machine
         self._problem = problem
         self._initial = initial
+        self._stop = stop
+        self._patience = patience
+        self._descended = patience < 0
         self._sweep = Sweep(machine, problem, stop)
         self._losses = any(
             returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
@@ -75,6 +84,8 @@ class Search:
 
     def advance(self) -> bool:
         """Take a stage; true if it decided, or the budget is at its end."""
+        if not self._descended:
+            return self._descend()
         if self._refining and self._times_refined % _REFINED:
             return self._refined()
         found, initial = self.found, self._initial
@@ -97,6 +108,15 @@ class Search:
         if self._refining:
             return self._spent >= len(self._problem.events) and self._refined()
         return self._until == NEVER and self._counted(window, at)
+
+    def _descend(self) -> bool:
+        self._descended = True
+        descent = Descent(self._machine, self._problem, self._initial, self._stop, self._patience)
+        outcome = descent.run()
+        if outcome.end is End.STOPPED:
+            return False
+        self.found = Found(None, outcome.event, outcome.states, descent.order, 1)
+        return self._decided(outcome.end is End.EXPLAINED)
 
     def _counted(self, window: Window, at: int) -> bool:
         """Look whether it is stuck for want of what the beam left out.

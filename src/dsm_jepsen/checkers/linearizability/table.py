@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.linearizability.foresight import Does, Foreseeing
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
 from dsm_jepsen.checkers.linearizability.problem import NEVER, REJECTED, UNREAD, Machine, Problem
@@ -81,11 +82,11 @@ class Table:
         """Give states by their numbers."""
         return [self._states[number] for number in numbers]
 
-    def check(self, columns: Columns, stop: Callable[[], bool]) -> list[Answer]:
+    def check(self, columns: Columns, stop: Callable[[], bool], patience: int = PATIENCE) -> list[Answer]:
         """Judge a history's columns, part by part, until one is invalid."""
         answers = []
         for part in self.parts(columns):
-            found = decide(self._machine(part.problem), part.problem, self.initial, stop)
+            found = decide(self._machine(part.problem), part.problem, self.initial, stop, patience)
             answers.append(self._answer(part, found))
             if found.valid is False:
                 break

@@ -1,0 +1,67 @@
+// Strings of bytes, each once, by number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+class Strings {
+ public:
+  int number(std::string_view bytes) {
+    auto start = bytes_.size();
+    bytes_.append(bytes);
+    return last(start);
+  }
+
+  // The number of one with more bytes behind it.
+  int longer(int number, std::string_view more) {
+    auto start = bytes_.size();
+    auto [from, size] = places_[number];
+    bytes_.resize(start + size + more.size());
+    std::memcpy(&bytes_[start], &bytes_[from], size);
+    std::memcpy(&bytes_[start + size], more.data(), more.size());
+    return last(start);
+  }
+
+  std::string_view operator[](int number) const { return {bytes_.data() + places_[number].start, places_[number].size}; }
+  std::size_t held() const { return bytes_.capacity() + places_.capacity() * sizeof(Place) + slots_.size() * sizeof(int); }
+
+ private:
+  static constexpr int FREE = -1;
+
+  struct Place {
+    std::size_t start, size;
+  };
+
+  // The number of what begins there: kept, unless it is known.
+  int last(std::size_t start) {
+    if (2 * (places_.size() + 1) > slots_.size()) grow();
+    std::string_view bytes(bytes_.data() + start, bytes_.size() - start);
+    auto& slot = slot_of(bytes);
+    if (slot == FREE) {
+      slot = static_cast<int>(places_.size());
+      places_.push_back({start, bytes.size()});
+    } else
+      bytes_.resize(start);
+    return slot;
+  }
+
+  int& slot_of(std::string_view bytes) {
+    auto at = std::hash<std::string_view>{}(bytes) & (slots_.size() - 1);
+    while (slots_[at] != FREE && (*this)[slots_[at]] != bytes) at = (at + 1) & (slots_.size() - 1);
+    return slots_[at];
+  }
+
+  void grow() {
+    slots_.assign(slots_.empty() ? 32 : 2 * slots_.size(), FREE);
+    for (std::size_t number = 0; number < places_.size(); number++) slot_of((*this)[static_cast<int>(number)]) = static_cast<int>(number);
+  }
+
+  std::string bytes_;  // of all, one after the other
+  std::vector<Place> places_;
+  std::vector<int> slots_;  // a power of two, at most half of them used
+};
