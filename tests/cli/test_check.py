@@ -3,15 +3,18 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dsm_jepsen.checkers import check_linearizable
 from dsm_jepsen.checkers.models import MODELS
 from dsm_jepsen.cli import run_command
 
@@ -57,6 +60,8 @@ KEYED = """\
 """
 
 MODEL = ("--model", "register")
+
+GUIDE = Path(__file__).parents[2] / "docs/how-to/judge-a-recorded-history.md"
 
 Check = Callable[..., tuple[int, str, str]]
 
@@ -115,6 +120,17 @@ def test_a_history_without_times_is_told_by_places(check: Check) -> None:
     assert " s " not in out
 
 
+def test_the_guide_shows_what_is_printed(check: Check) -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    (events,) = re.findall(r"```clojure\n(.*?)```", guide, re.DOTALL)
+    histories = {"register.edn": events, "fine.edn": events.replace(":read,  :value 2", ":read,  :value 3")}
+    shown = re.findall(r"```text\n\$ dsm-jepsen check (\S+) (.*?)\n(.*?)```", guide, re.DOTALL)
+    assert [name for name, _, _ in shown] == ["register.edn", "fine.edn", "register.edn"]
+    for name, arguments, expected in shown:
+        _, out, err = check(histories[name], *arguments.split(), name=name)
+        assert re.sub(r"[\d.]+ ms", "1 ms", out + err) == re.sub(r"[\d.]+ ms", "1 ms", expected)
+
+
 def test_key_value_lines_are_judged_key_by_key(check: Check) -> None:
     assert check(KEYED, "--model", "key-value")[0] == 0
     code, out, _ = check(KEYED.replace('"xy"', '"y"'), "--model", "kv")
@@ -140,6 +156,24 @@ def test_transactions_begin_with_a_map_of_either_notation(check: Check) -> None:
     for initial in ("{:x 5}", '{"x": 5}'):
         assert check(told, "--model", "multi-register", "--initial", initial)[0] == 0
     assert check(told, "--model", "multi-register")[0] == 1
+
+
+@pytest.mark.parametrize(("took", "words"), [(0.00003, "0.030 ms"), (0.25, "0.250 s"), (3600, "3600.000 s")])
+def test_times_are_told_as_people_do(
+    check: Check, monkeypatch: pytest.MonkeyPatch, took: float, words: str
+) -> None:
+    monkeypatch.setattr(
+        "dsm_jepsen.cli._check.check_linearizable",
+        lambda *history, **budget: replace(check_linearizable(*history, **budget), seconds=took),
+    )
+    assert f"took     {words}" in check(TEXT, *MODEL)[1]
+
+
+def test_where_nothing_is_judged_no_explanations_are_counted(check: Check) -> None:
+    code, out, _ = check("{:process :nemesis, :type :info, :f :kill}", *MODEL)
+    assert code == 0
+    assert out.startswith("VALID  0 operations, ")
+    assert "at one moment" not in out
 
 
 def test_standard_input_is_a_history_too(
@@ -343,6 +377,7 @@ def test_without_a_model_all_are_listed(check: Check) -> None:
         pytest.param(["--model", "register", "--initial", "{"], "neither JSON nor EDN", id="no value"),
         pytest.param(["--model", "counter", "--initial", "a"], "no whole number", id="a wrong initial value"),
         pytest.param(["--model", "register", "--budget-seconds", "0"], "--budget-seconds", id="no time"),
+        pytest.param(["--model", "register", "--budget-seconds", "nan"], "nan s", id="no number of seconds"),
         pytest.param(["--json"], "judged by a --model", id="nothing to print"),
     ],
 )

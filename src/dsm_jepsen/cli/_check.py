@@ -65,9 +65,9 @@ def check(history: Path, model: str | None, initial: str | None, as_json: bool, 
         raise HistoryError(f"{history} does not say what it should have been: name a --model{_models()}")
     try:
         chosen = named(model) if initial is None else named(model, _value(initial))
+        limit = Budget(seconds=budget["budget_seconds"], bytes=budget["budget_memory"] << 20)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    limit = Budget(seconds=budget["budget_seconds"], bytes=budget["budget_memory"] << 20)
     return _judge_by(chosen, model, history, limit, as_json=as_json)
 
 
@@ -137,8 +137,10 @@ def _lines(found: Linearizability) -> list[str]:
         return [f"{word(found.valid)}  {found.counterexample.because}", *story]
     widest = max((part.widest for part in found.parts), default=0)
     words = "1 explanation" if widest == 1 else f"{widest} explanations"
-    spent = f"  took     {found.seconds:.3g} s, {words} at most at one moment"
-    return [f"{word(found.valid).upper()}  {found.because}", spent]
+    spent = f"{found.seconds:.3f} s" if found.seconds >= 0.1 else f"{found.seconds * 1000:.3f} ms"
+    if widest:  # else none was ever looked for
+        spent += f", {words} at most at one moment"
+    return [f"{word(found.valid).upper()}  {found.because}", f"  took     {spent}"]
 
 
 def _told(found: Linearizability, model: str) -> Mapping[str, Any]:
