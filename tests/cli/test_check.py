@@ -92,6 +92,15 @@ def test_a_history_of_any_form_is_judged(check: Check, content: str) -> None:
     assert out.startswith("VALID  2 operations, explained by an order of 2 that took effect\n")
 
 
+@pytest.mark.parametrize("content", [EDN, LOG, TEXT, JSON], ids=["EDN", "log", "text", "JSON"])
+def test_a_mark_that_says_utf_8_is_passed_over(check: Check, content: str) -> None:
+    assert check(content.encode("utf-8-sig"), *MODEL)[0] == 0
+    broken = content.replace("read", "raed").encode("utf-8-sig")
+    code, _, err = check(broken, *MODEL)
+    assert code == 254
+    assert "operation 'raed' is unknown" in err
+
+
 @pytest.mark.parametrize(
     ("content", "wrong"),
     [
@@ -324,6 +333,11 @@ MALFORMED: dict[str, tuple[str | bytes, str, str]] = {
         f"{JSON_OPEN}\n{JSON_OPEN[:-9]}",
         "register",
         "history:2: the last line is cut",
+    ),
+    "a JSON array": (
+        f"[{JSON_OPEN}]",
+        "register",
+        "history: a JSON array, expected JSON lines",
     ),
     "JSON that is no object": (
         f"{JSON_OPEN}\n[1]",

@@ -5,6 +5,7 @@ event, so that errors name the line.
 """
 
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -75,7 +76,7 @@ def read(source: Path | bytes, form: Form, *, name: str) -> History:
         HistoryError: it is none; the message begins with name and line.
         OSError: the file cannot be read.
     """
-    content = source if isinstance(source, bytes) else source.read_bytes()
+    content = _content(source)
     if _native is None or not (told := _native.read_history(content, form.number, form.translate)):
         return _read(content, form, name)
     del content  # may be large
@@ -86,12 +87,18 @@ def read(source: Path | bytes, form: Form, *, name: str) -> History:
 
 def line_of(source: Path | bytes, form: Form, event: int, *, name: str) -> int:
     """Give the line at which an event of a history that could be read ends, from 1."""
-    content = source if isinstance(source, bytes) else source.read_bytes()
+    content = _content(source)
     events = form.events(_decoded(content, name))
     for op in events:
         if op.index == event:
             break
     return events.line()
+
+
+def _content(source: Path | bytes) -> bytes:
+    """Give what is in it, without the mark of its encoding that some editors put first."""
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    return content.removeprefix(BOM_UTF8)
 
 
 def _read(content: bytes, form: Form, name: str) -> History:

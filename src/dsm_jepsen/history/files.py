@@ -1,6 +1,7 @@
 """A history from a file of any form: EDN, such as porcupine's lines, Jepsen's text or log, or JSON lines."""
 
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from dsm_jepsen.history import _recorded, edn, jsonl, text
@@ -8,6 +9,7 @@ from dsm_jepsen.history.history import History, HistoryError
 
 _PEEK = 4096
 _JSON = re.compile(rb"\{\s*[\"}]")
+_JSON_ARRAY = re.compile(rb'\[\s*\{\s*"[^"]*"\s*:[\s"\d\[{-]')
 _EDN = re.compile(rb"[\[({;#]")
 
 
@@ -44,12 +46,15 @@ def _called(source: Path | bytes, name: str | None) -> str:
 
 def _form(source: Path | bytes, name: str) -> _recorded.Form:
     if isinstance(source, bytes):
-        beginning = source[:_PEEK].lstrip()
+        beginning = source[:_PEEK]
     else:
         with source.open("rb") as file:
-            beginning = file.read(_PEEK).lstrip()
+            beginning = file.read(_PEEK)
+    beginning = beginning.removeprefix(BOM_UTF8).lstrip()
     if not beginning:
         raise HistoryError(f"{name}: nothing is in it, expected a history")
     if _JSON.match(beginning):
         return jsonl.FORM
+    if _JSON_ARRAY.match(beginning):
+        raise HistoryError(f"{name}: a JSON array, expected JSON lines: objects alone, one in each line")
     return edn.FORM if _EDN.match(beginning) else text.FORM
