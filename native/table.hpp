@@ -95,14 +95,27 @@ struct Columns {
     return partner >= 0 && types[partner] != INFO;
   }
 
+  // The events that are invocations, in order; found without branches, which nobody could foresee.
+  std::vector<std::int32_t> invocations() const {
+    std::vector<std::int32_t> found(size + 1);
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < size; at++) {
+      found[count] = static_cast<std::int32_t>(at);
+      count += (types[at] == INVOKE) & (processes[at] >= 0);
+    }
+    found.resize(count);
+    return found;
+  }
+
   // Whether an event's partner is what History says, so that all may rely on it.
   bool sound(std::size_t at) const {
     if (processes[at] < 0) return true;
     bool invoked = types[at] == INVOKE;
-    if (types[at] > INFO || (invoked && partners[at] == -1)) return types[at] <= INFO;
     auto partner = static_cast<std::size_t>(partners[at]);
-    if (partner >= size || processes[partner] < 0 || partners[partner] != static_cast<std::int64_t>(at)) return false;
-    return invoked ? partner > at && types[partner] != INVOKE : partner < at && types[partner] == INVOKE;
+    if (partners[at] == -1) return invoked;
+    if (types[at] > INFO || partner >= size) return false;
+    bool both = (processes[partner] >= 0) & (partners[partner] == static_cast<std::int64_t>(at));
+    return both & (invoked == (partner > at)) & (invoked != (types[partner] == INVOKE));
   }
 };
 
@@ -112,11 +125,11 @@ struct Part {
   Problem problem{};
   std::vector<std::int32_t> invocations{};    // by operation: index of its event
   std::vector<std::int32_t> indexes{};        // by event of the problem: index of the history's
-  std::size_t open = 0, widest = 0;           // operations open at once that return
+  int open = 0, widest = 0;                   // operations open at once that return
   std::vector<std::int32_t> names{};          // by symbol of the problem: the table's
   std::vector<sweep::Guarded> guarded{};      // VALUE: what they do
   std::vector<const sweep::Edit*> edits{};    // SEQUENCE: what they do
-  std::size_t operations = 0, events = 0;     // counted, then told of
+  std::size_t operations = 0, events = 0;     // that there will be, then that there are
 
   void count(bool returns) {
     operations++;
@@ -131,20 +144,17 @@ struct Part {
     problem.symbols[operations] = symbol;
     problem.returns[operations] = returns ? 0 : Problem::NEVER;
     invocations[operations] = index;
-    if (returns) widest = std::max(widest, ++open);
-    happened(index, static_cast<std::int32_t>(operations));
     return static_cast<std::int32_t>(operations++);
   }
-  void leave(std::int32_t index, std::int32_t operation) {
-    if (problem.returns[operation] == Problem::NEVER) return;
-    problem.returns[operation] = static_cast<std::int32_t>(events);
-    open--;
-    happened(index, ~operation);
-  }
-
- private:
-  void happened(std::int32_t index, std::int32_t event) {
-    problem.events[events] = event;
+  // Told without branches: nobody can foresee whether an event is a call.
+  void happened(std::int32_t index, std::int32_t operation, bool called) {
+    auto& end = problem.returns[operation];
+    bool returns = end != Problem::NEVER;
+    if (!returns && !called) return;
+    end = called ? end : static_cast<std::int32_t>(events);
+    open += returns ? 2 * called - 1 : 0;
+    widest = std::max(widest, open);
+    problem.events[events] = called ? operation : ~operation;
     indexes[events++] = index;
   }
 };
@@ -187,11 +197,12 @@ class Table {
   std::vector<Part> parts(const Columns& columns) {
     std::vector<Part> made;
     others = false;
+    number_errors(columns);
     Flat<int> by_key;
+    auto invocations = columns.invocations();
     std::vector<Place> places(columns.size, {-1, 0});
-    for (std::size_t at = 0; at < columns.size; at++) {
-      if (columns.processes[at] < 0 || columns.types[at] != INVOKE) continue;
-      auto known = meaning(columns, static_cast<Py_ssize_t>(at));
+    for (auto at : invocations) {
+      auto known = meaning(columns, at);
       if (known.symbol < 0) continue;
       if (made.empty() || made[last_].key != known.key) {
         auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
@@ -202,16 +213,13 @@ class Table {
       made[last_].count(columns.returns(at));
     }
     for (auto& part : made) part.make_room();
+    for (auto at : invocations)
+      if (auto& place = places[at]; place.part >= 0) place.number = made[place.part].call(at, place.number, columns.returns(at));
     for (std::size_t at = 0; at < columns.size; at++) {
       if (columns.processes[at] < 0) continue;
-      bool invoked = columns.types[at] == INVOKE;
-      auto& place = places[invoked ? static_cast<std::int64_t>(at) : columns.partners[at]];
-      if (place.part < 0) continue;
-      auto& part = made[place.part];
-      if (invoked)
-        place.number = part.call(static_cast<std::int32_t>(at), place.number, columns.returns(at));
-      else
-        part.leave(static_cast<std::int32_t>(at), place.number);
+      bool called = columns.types[at] == INVOKE;
+      auto place = places[called ? static_cast<std::int64_t>(at) : columns.partners[at]];
+      if (place.part >= 0) made[place.part].happened(static_cast<std::int32_t>(at), place.number, called);
     }
     if (kind == Kind::ANY) find_out();
     for (auto& part : made) name(part);
@@ -264,7 +272,7 @@ class Table {
       result = values.number(item(columns.values, static_cast<Py_ssize_t>(partner)).it);
     } else if (type == FAILED) {
       sign = REFUSED;
-      result = refused(columns.errors, partner);
+      result = refused(partner);
       if (result < 0) return {0, -1};
     }
     auto argument = values.number(item(columns.values, at).it);
@@ -283,16 +291,27 @@ class Table {
     return judged_[place] == JUDGED;
   }
 
-  // The number of what the model is told of an error, or -1 if it asserts nothing.
-  int refused(PyObject* errors, std::int64_t index) {
-    auto key = owned(PyLong_FromLongLong(index));
-    auto* found = PyDict_GetItemWithError(errors, key.it);
-    if (!found && PyErr_Occurred()) throw PythonError{};
-    auto error = borrowed(found ? found : Py_None);
-    auto number = values.number(error.it);
-    if (auto* known = refusals_.find(number, 0)) return *known;
-    auto answer = call(refusal_, error.it);
-    return *refusals_.try_emplace(number, 0, answer.it == Py_None ? -1 : values.number(answer.it)).first;
+  // Number the errors of what failed: to ask for each would take longer.
+  void number_errors(const Columns& columns) {
+    errors_.clear();
+    Py_ssize_t place = 0;
+    PyObject *key = nullptr, *error = nullptr;
+    while (PyDict_Next(columns.errors, &place, &key, &error)) {
+      auto held = borrowed(error);
+      auto index = PyLong_AsSize_t(key);
+      if (index == static_cast<std::size_t>(-1) && PyErr_Occurred()) throw PythonError{};
+      if (index >= columns.size || columns.types[index] != FAILED) continue;
+      if (errors_.empty()) errors_.resize(columns.size, nothing_);
+      errors_[index] = values.number(held.it);
+    }
+  }
+
+  // The number of what the model is told of a failure, or -1 if it asserts nothing.
+  int refused(std::int64_t index) {
+    auto error = errors_.empty() ? nothing_ : errors_[index];
+    if (auto* known = refusals_.find(error, 0)) return *known;
+    auto answer = call(refusal_, values.object(error));
+    return *refusals_.try_emplace(error, 0, answer.it == Py_None ? -1 : values.number(answer.it)).first;
   }
 
   // What a common operation does; no symbol if the model has to be asked after all.
@@ -411,7 +430,8 @@ class Table {
   bool keyed_;
   int nothing_ = 0;
   std::vector<char> judged_;  // by name's number: Judged
-  Flat<int> refusals_;  // by error's number: what refused() tells
+  std::vector<int> errors_;   // by event: the error's number; none if there are none
+  Flat<int> refusals_;        // by error's number: what refused() tells
   Flat<Known> known_;
   Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;
