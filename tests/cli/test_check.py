@@ -122,6 +122,13 @@ def test_what_cannot_be_is_named_with_the_states_and_the_smallest_history(
     assert rest[-1].endswith("├─┤ ✗")
 
 
+def test_one_operation_that_cannot_be_suffices(check: Check) -> None:
+    only_read = "1\t:invoke\t:read\tnil\n1\t:ok\t:read\t5\n"
+    assert check(only_read, *MODEL)[1].splitlines()[1] == "1 of 1 operation suffices to show it:"
+    later = only_read.replace("1\t:", "2\t:").replace("\t5", "\tnil")
+    assert check(only_read + later, *MODEL)[1].splitlines()[1] == "1 of 2 operations suffices to show it:"
+
+
 def test_a_history_without_times_is_told_by_places(check: Check) -> None:
     _, out, _ = check(TEXT.replace("read\t1", "read\t2"), *MODEL)
     assert "process 1's read (op 3) returned 2" in out

@@ -105,8 +105,10 @@ class Counterexample:
             lines += [f"  In state {brief(one.state)}: {one.because}." for one in self.refusals[:_SHOWN]]
         firm = sum(one.firm for one in self.core)
         rest = f", with {len(self.core) - firm} that may have happened (?)" if firm < len(self.core) else ""
+        operations = "operation" if self.judged == 1 else "operations"
+        suffice = "suffices" if firm == 1 else "suffice"
         lines.append(
-            f"{firm} of {self.judged} operations suffice to show it{rest}"
+            f"{firm} of {self.judged} {operations} {suffice} to show it{rest}"
             + ("" if self.minimal else " (perhaps fewer would, too)")
             + (":" if self.start is None else f"; {self.start} replaced whatever was there before it:")
         )
