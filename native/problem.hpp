@@ -50,7 +50,7 @@ struct Outcome {
   End end = End::EXPLAINED;
   std::int32_t event = 0;  // the return that nothing survived, or where it was stopped
   bool pruned = false;     // configurations were left out: STUCK is no proof
-  std::vector<std::int32_t> states;  // STUCK: all that could have been met by the operation that returned
+  std::vector<std::int32_t> states{};  // STUCK: all that could have been met by the operation that returned
   std::size_t widest = 0;
 };
 
