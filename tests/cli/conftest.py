@@ -1,4 +1,4 @@
-"""Real stores, for commands that are tried as a person would: an etcd, or a member of ZooKeeper's five."""
+"""What commands are tried on: histories in files, and real stores, an etcd or one of ZooKeeper's five."""
 
 import asyncio
 import signal
@@ -10,9 +10,25 @@ from pathlib import Path
 
 import pytest
 
+from dsm_jepsen.cli import run_command
 from dsm_jepsen.cluster.local import LocalCluster
 from dsm_jepsen.dsm.stores import open_store
 from dsm_jepsen.env import Role, Store
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Judge a history's text: exit code, what was printed, and what was complained of, without the folder."""
+
+    def judge(content: str | bytes, *arguments: str, name: str = "history") -> tuple[int, str, str]:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        code = run_command(["check", str(path), *arguments])
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        return code, printed.out, printed.err.replace(f"{tmp_path}/", "")
+
+    return judge
 
 
 @pytest.fixture
