@@ -34,7 +34,7 @@ class Descent {
   Outcome run() {
     auto end = static_cast<std::int32_t>(problem_.events.size());
     while (at_ < end) {
-      if ((at_ & 0xFFFF) == 0xFFFF && limits_.stop(held())) return outcome_;
+      if ((at_ & 1023) == 1023 && limits_.stop(held())) return outcome_;
       auto op = problem_.events[at_];
       if (op >= 0)
         call(op);
@@ -73,7 +73,6 @@ class Descent {
   };
 
   static constexpr bool FORESEES = requires(const Machine& machine, bool (*left)(std::int32_t)) { machine.seen(0, 0, left); };
-  static constexpr int PATIENCE = 1000;      // choices made otherwise without getting further
   static constexpr std::int32_t NOTHING = -1;
   static constexpr std::size_t KEPT = 8192;  // choices
 
@@ -108,7 +107,8 @@ class Descent {
       if (dead(choice)) return false;
       choice.returning = true;
       if (auto after = entered(state_, op); after != REJECT) {
-        if (open_ != (done_ | Set{1} << slot) || lost_.size() != static_cast<std::size_t>(std::popcount(used_))) push(choice);
+        bool others = open_ != (done_ | Set{1} << slot) || lost_.size() != static_cast<std::size_t>(std::popcount(used_));
+        if (others && !observes(op)) push(choice);
         take(slot, op, after);
         leave(slot);
         return true;

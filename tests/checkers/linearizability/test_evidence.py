@@ -286,6 +286,14 @@ def test_of_several_parts_that_is_told_of_in_which_something_is_impossible_first
     assert [part.key for part in result.parts] == ["x"]
 
 
+def test_a_verdict_on_nothing_says_so(history: Read) -> None:
+    nothing = check_linearizable(history("0-1 p1 write 3 ! unavailable"), Register())
+    assert nothing.valid
+    assert nothing.because == "none of 2 events is of an operation that may have taken effect"
+    one = check_linearizable(history("0-1 p1 write 3 = 3"), Register())
+    assert one.because == "1 operation, explained by an order of 1 that took effect"
+
+
 class Contradictory:
     """A register that says otherwise of its steps than it does."""
 

@@ -217,9 +217,12 @@ class Linearizability:
         if self.counterexample:
             return self.counterexample.because
         operations = sum(part.operations for part in self.parts)
+        if not operations:
+            return f"none of {len(self.history)} events is of an operation that may have taken effect"
         if self.valid:
             effective = sum(len(part.order) for part in self.parts)
-            return f"{operations} operations, explained by an order of {effective} that took effect"
+            some = "1 operation" if operations == 1 else f"{operations} operations"
+            return f"{some}, explained by an order of {effective} that took effect"
         return self._undecided()
 
     @cached_property
@@ -293,7 +296,7 @@ class Linearizability:
         which = f" of part {brief(first.key)}" if first.key is not None else ""
         among = f" ({len(open_)} of {len(self.parts)} parts are undecided)" if len(self.parts) > 1 else ""
         return (
-            f"undecided: the budget of {spent} ran out after {self.seconds:.3g} s; all{which} before event "
+            f"undecided: the budget of {spent} ran out after {self.seconds:.1f} s; all{which} before event "
             f"{first.event} of {len(self.history)} is valid, with up to {first.widest} explanations at once"
             f"{among}; allow more, or judge a shorter history"
         )

@@ -97,7 +97,7 @@ class Descent:
         """Walk; it is ``STOPPED`` if it gave up."""
         events, bits = self._problem.events, self._bits
         while self._at < len(events):
-            if self._at % 4096 == 4095 and self._stop():
+            if self._at % 1024 == 1023 and self._stop():
                 return self._outcome
             event = events[self._at]
             if event >= 0:
@@ -171,6 +171,8 @@ class Descent:
         after = self._entered(state, operation)
         if after != REJECTED:
             yield _Way(operation, bit, 0, after)
+            if self._observes(operation):
+                return
         hidden = done | bit | self._observing
         others = sorted((bit, one) for bit, one in self._open.items() if not hidden & bit)
         for leading in (True, False):
