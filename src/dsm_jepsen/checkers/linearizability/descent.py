@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 
 from dsm_jepsen.checkers.linearizability.problem import (
     NEVER,
+    OBSERVES,
     REJECTED,
     End,
     Machine,
     Outcome,
     Problem,
 )
-from dsm_jepsen.checkers.models import Fact
 
 _OPEN: Final = 64
 """Operations open at once: with more, choices are too many."""
@@ -198,7 +198,7 @@ class Descent:
         )
 
     def _observes(self, operation: int) -> bool:
-        return bool(self._problem.facts[self._problem.symbols[operation]] & Fact.OBSERVES)
+        return bool(self._problem.facts[self._problem.symbols[operation]] & OBSERVES)
 
     def _leads(self, state: int, operation: int) -> bool:
         return self._entered(state, operation) != REJECTED

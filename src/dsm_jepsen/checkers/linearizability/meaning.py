@@ -63,7 +63,9 @@ class Meaning:
         if self.kind is Kind.ANY:
             checked(self._initial, None, None, self._initial)
         self.verbs = dict(getattr(model, "verbs", {}))
-        self.keyed = isinstance(model, Keyed)
+        self._parted = model if isinstance(model, Keyed) else None
+        self.keyed = self._parted is not None
+        self._declares = isinstance(model, Declares)
 
     def refusal(self, error: Any) -> list[Any] | None:
         """Give ``[kind, detail]`` of an error that asserts something, else ``None``."""
@@ -81,7 +83,7 @@ class Meaning:
         if self.kind is Kind.SEQUENCE:
             edit: Edit = model.edit(f, argument, result)
             return key, _EDITS[edit.kind], edit.operand
-        if isinstance(model, Declares):
+        if self._declares:
             return key, int(model.facts(f, argument, result))
         return key, TO_BE_FOUND
 
@@ -98,8 +100,8 @@ class Meaning:
             result = UNKNOWN
         elif sign == Sign.REFUSED:
             result = Refused(*result)
-        if isinstance(self.model, Keyed):
-            return self.model.part(f, argument, result)
+        if self._parted is not None:
+            return self._parted.part(f, argument, result)
         return None, argument, result
 
 

@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
+from dsm_jepsen.checkers.models import Fact
+
 REJECTED: Final = -1
 UNREAD: Final = -2
 """All states that are replaced before anybody can read them."""
 
 NEVER: Final = 2**31 - 1
+
+OBSERVES: Final = int(Fact.OBSERVES)
+TOTAL: Final = int(Fact.TOTAL)
+RESETS: Final = int(Fact.RESETS)
+"""Facts as plain numbers, which are quicker to look at."""
 
 
 class Problem(NamedTuple):

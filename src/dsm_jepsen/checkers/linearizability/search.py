@@ -14,9 +14,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dsm_jepsen.checkers.linearizability.descent import Descent
-from dsm_jepsen.checkers.linearizability.problem import NEVER, Bounds, End, Machine, Problem, Step, Window
+from dsm_jepsen.checkers.linearizability.problem import (
+    NEVER,
+    OBSERVES,
+    RESETS,
+    TOTAL,
+    Bounds,
+    End,
+    Machine,
+    Problem,
+    Step,
+    Window,
+)
 from dsm_jepsen.checkers.linearizability.sweep import Sweep
-from dsm_jepsen.checkers.models import Fact
 
 _NARROW = 2
 _WIDE = 4096
@@ -70,7 +80,7 @@ class Search:
         self._descended = patience < 0
         self._sweep = Sweep(machine, problem, stop)
         self._losses = any(
-            returns == NEVER and not problem.facts[symbol] & Fact.OBSERVES
+            returns == NEVER and not problem.facts[symbol] & OBSERVES
             for symbol, returns in zip(problem.symbols, problem.returns, strict=True)
         )
         self._beam = _NARROW if self._losses else 16 * _NARROW
@@ -234,7 +244,7 @@ def ordered(steps: Sequence[Step], problem: Problem, machine: Machine, initial: 
             if machine.step(place.before, symbol) == place.before:
                 place.nothing.append(operation)
                 break
-            if facts[symbols[place.operation]] & Fact.RESETS and facts[symbol] & Fact.TOTAL:
+            if facts[symbols[place.operation]] & RESETS and facts[symbol] & TOTAL:
                 place.overwritten.append(operation)
                 break
     order: list[int] = []

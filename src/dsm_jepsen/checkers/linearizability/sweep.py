@@ -38,7 +38,10 @@ from typing import Final
 
 from dsm_jepsen.checkers.linearizability.problem import (
     NEVER,
+    OBSERVES,
     REJECTED,
+    RESETS,
+    TOTAL,
     UNREAD,
     Bounds,
     End,
@@ -47,7 +50,6 @@ from dsm_jepsen.checkers.linearizability.problem import (
     Problem,
     Step,
 )
-from dsm_jepsen.checkers.models import Fact
 
 _CROWD: Final = 1024
 """States at one return that show that there is no end to them if there is plenty of something to add."""
@@ -96,7 +98,7 @@ class Sweep:
         self._problem = problem
         self._stop = stop
         ends, facts = zip(problem.symbols, problem.returns, strict=True), problem.facts
-        lost = Counter(one for one, end in ends if end == NEVER and not facts[one] & Fact.OBSERVES)
+        lost = Counter(one for one, end in ends if end == NEVER and not facts[one] & OBSERVES)
         self._lost = tuple(lost)
         self._lost_of = lost
         self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
@@ -155,10 +157,10 @@ class Sweep:
         self._slots[bit] = operation
         self._bits[operation] = bit
         facts = self._problem.facts[symbol]
-        if facts & Fact.OBSERVES:
+        if facts & OBSERVES:
             self._observers |= bit
             return
-        if facts & Fact.TOTAL:
+        if facts & TOTAL:
             self._total |= bit
         self._order.append(bit)
         self._order.sort(key=lambda one: returns[self._slots[one]])
@@ -325,7 +327,7 @@ class Sweep:
 
     def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
         """What was open and possible anywhere may have come just before what made all states equal."""
-        if self._problem.facts[symbol] & Fact.RESETS:
+        if self._problem.facts[symbol] & RESETS:
             one.maybe |= self._total & ~one.done
         return one
 

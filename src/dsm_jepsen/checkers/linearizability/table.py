@@ -18,6 +18,7 @@ from dsm_jepsen.checkers.models._values import frozen
 from dsm_jepsen.history import Columns
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
+_PLAIN: Final = frozenset((int, str, type(None)))
 _CLOSURE: Final = 4096
 """States times symbols that are tried to find out what holds everywhere."""
 
@@ -59,7 +60,7 @@ class Table:
         self._told: list[tuple[str, Any, Sign, Any]] = []
         self._facts: list[int] = []
         self._does: list[Does] = []  # of sequences
-        self._known: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        self._known: dict[Hashable, tuple[bytes, int]] = {}
         self._keys: dict[bytes, Hashable] = {}
         self._found = 0
         self._finding = False
@@ -142,7 +143,7 @@ class Table:
 
     def _symbol(self, f: str, argument: Any, sign: Sign, result: Any) -> tuple[bytes, int]:
         """Give the part's canonical key, and the number of what the operation does."""
-        told = f, canonical([argument, sign, result])
+        told = f, sign, _like(argument), _like(result)
         if told not in self._known:
             key, *does = self._meaning.define(f, argument, sign, result)
             named = canonical(key)
@@ -159,11 +160,11 @@ class Table:
 
     def _fact(self, does: Sequence[Any]) -> int:
         if self._meaning.kind is Kind.VALUE:
-            return _of_assignment(*does)
+            return int(_of_assignment(*does))
         if self._meaning.kind is Kind.SEQUENCE:
             kind, operand = does
             self._does.append((kind, operand if isinstance(operand, str) else frozen(operand)))
-            return _OF_EDIT[kind]
+            return int(_OF_EDIT[kind])
         (facts,) = does
         self._finding |= facts == TO_BE_FOUND
         return int(max(facts, 0))
@@ -213,6 +214,11 @@ def _return(part: Part, number: int, at: int) -> None:
         ends[number] = len(events)
         events.append(~number)
         part.indexes.append(at)
+
+
+def _like(value: Any) -> Hashable:
+    """Equal for values that are equal as JSON; most are that as they are."""
+    return value if type(value) in _PLAIN else canonical(value)
 
 
 def _of_assignment(test: int, _value: Any, then: Any, possible: int) -> int:
