@@ -74,6 +74,7 @@ class Descent {
 
   static constexpr bool FORESEES = requires(const Machine& machine, bool (*left)(std::int32_t)) { machine.seen(0, 0, left); };
   static constexpr std::int32_t NOTHING = -1;
+  static constexpr int CHEAP = 16;  // where less is open the sweep costs less, so there is less patience
   static constexpr std::size_t KEPT = 8192;  // choices
 
   void call(std::int32_t op) {
@@ -234,7 +235,7 @@ class Descent {
   // Go back to the last choice of which something is left to be tried, and try it.
   bool back() {
     while (!choices_.empty()) {
-      patience_ -= lost_.empty() ? 1 : 2;  // of losses the sweep knows more
+      patience_ -= std::max(1, CHEAP / std::max(1, std::popcount(open_)));
       if (patience_ < 0 || ((dead_.size() & 255) == 255 && limits_.stop(held()))) return false;
       auto choice = choices_.back();
       choices_.pop_back();

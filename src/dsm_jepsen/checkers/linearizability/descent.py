@@ -28,8 +28,11 @@ from dsm_jepsen.checkers.linearizability.problem import (
 _OPEN: Final = 64
 """Operations open at once: with more, choices are too many."""
 
-PATIENCE: Final = 1000
+PATIENCE: Final = 1600
 """Choices made otherwise without getting further, in a usual search; below 0 there is no descent."""
+
+_CHEAP: Final = 16
+"""Operations open at once: where less is open the sweep costs less, so there is less patience."""
 
 _KEPT: Final = 8192
 """Choices."""
@@ -247,8 +250,8 @@ class Descent:
         """Go back to the last choice of which something is left to be tried, and try it."""
         events = self._problem.events
         while self._choices:
-            self._patience -= 2 if self._lost else 1  # of losses the sweep knows more
-            if self._patience < 0 or self._stop():
+            self._patience -= max(1, _CHEAP // max(1, len(self._open)))
+            if self._patience < 0 or (len(self._dead) % 256 == 255 and self._stop()):
                 return False
             choice = self._choices.pop()
             while self._at > choice.at:
