@@ -180,6 +180,13 @@ class Descent {
       return state;
   }
 
+  bool hides(int state) const {
+    if constexpr (FORESEES)
+      return machine_.hides(state);
+    else
+      return false;
+  }
+
   // Before the state changes, whatever can be seen of it is seen.
   void take(int slot, std::int32_t op, int after) {
     if (slot >= 0) done_ |= Set{1} << slot;
@@ -212,8 +219,8 @@ class Descent {
       shared_ = ordered_;
     }
     auto& states = outcome_.states;
-    bool known = std::find(states.begin(), states.end(), state_) != states.end();
-    if (at_ == outcome_.event && !known && seen(state_, NOTHING) == state_) states.push_back(state_);
+    bool known = at_ < outcome_.event || std::find(states.begin(), states.end(), state_) != states.end();
+    if (!known && !hides(seen(state_, NOTHING))) states.push_back(state_);
     dead_.try_emplace(moment(), *sets_.try_emplace(signed_of(choice.done), signed_of(choice.used), sets_.size()).first, 0);
   }
 

@@ -128,20 +128,36 @@ class Sequences {
     return fresh ? *known = states_.longer(state, edit.bytes) : *known;
   }
 
-  // Look at which read, called after each event, returns first, and what could replace or read the state before.
+  // Look at which read, called after each event, returns first, and what could replace or read the state before. At a
+  // read's own return it is that one: whatever goes on there goes on because it has not taken effect.
   void foresee(const Problem& problem) {
     coming_.assign(problem.events.size(), -1);
     comings_.clear();
     std::vector<std::int32_t> calls(problem.symbols.size());
     Lost lost;
+    bool losses = false;
     for (std::size_t at = 0; at < problem.events.size(); at++)
       if (auto op = problem.events[at]; op >= 0) {
         calls[op] = static_cast<std::int32_t>(at);
-        if (problem.returns[op] == Problem::NEVER && edit(problem, op).kind == Edit::REPLACES)
+        if (problem.returns[op] != Problem::NEVER) continue;
+        losses |= !(edit(problem, op).facts() & OBSERVES);
+        if (edit(problem, op).kind == Edit::REPLACES)
           lost[edit(problem, op).bytes.size()].try_emplace(edit(problem, op).bytes, op);
       }
     std::vector<std::int32_t> replacing, reading;  // return at the event or later
-    std::int32_t next = -1;
+    auto add = [&](std::int32_t read) {
+      auto before = [&](auto one) { return calls[one] < problem.returns[read]; };
+      Coming coming{&edit(problem, read).bytes, false, {}, {}};
+      for (auto op : replacing) coming.replaced |= before(op) && coming.read->starts_with(edit(problem, op).bytes);
+      for (auto op : reading)
+        if (op != read && before(op)) coming.others.push_back(&edit(problem, op).bytes);
+      for (auto& [size, of] : lost)
+        if (auto found = of.find(coming.read->substr(0, size)); found != of.end() && before(found->second))
+          coming.lost.push_back(problem.symbols[found->second]);
+      comings_.push_back(std::move(coming));
+      return static_cast<std::int32_t>(comings_.size()) - 1;
+    };
+    std::int32_t next = -1, now = -1;
     bool changed = false;
     for (auto at = problem.events.size(); at-- > 0;) {
       auto op = problem.events[at] < 0 ? ~problem.events[at] : problem.events[at];
@@ -154,13 +170,10 @@ class Sequences {
         auto later = [&](auto one) { return calls[one] >= problem.returns[next]; };
         std::erase_if(replacing, later);
         std::erase_if(reading, later);
-        comings_.push_back(coming(problem, next, replacing, reading));
-        for (auto& [size, of] : lost)
-          if (auto found = of.find(comings_.back().read->substr(0, size)); found != of.end() && !later(found->second))
-            comings_.back().lost.push_back(problem.symbols[found->second]);
+        now = add(next);
         changed = false;
       }
-      if (next >= 0) coming_[at] = static_cast<std::int32_t>(comings_.size()) - 1;
+      coming_[at] = losses && returns && kind == Edit::READS ? add(op) : now;
       if (!returns && kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) {
         next = op;
         changed = true;
@@ -196,15 +209,6 @@ class Sequences {
   using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called
 
   const Edit& edit(const Problem& problem, std::int32_t op) const { return *symbols_[problem.symbols[op]]; }
-
-  Coming coming(const Problem& problem, std::int32_t read, const std::vector<std::int32_t>& replacing,
-                const std::vector<std::int32_t>& reading) const {
-    Coming made{&edit(problem, read).bytes, false, {}, {}};
-    for (auto op : replacing) made.replaced |= made.read->starts_with(edit(problem, op).bytes);
-    for (auto op : reading)
-      if (op != read) made.others.push_back(&edit(problem, op).bytes);
-    return made;
-  }
 
   const std::vector<const Edit*>& symbols_;
   Strings states_;

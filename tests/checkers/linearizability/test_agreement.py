@@ -19,6 +19,7 @@ from dsm_jepsen.checkers.models import (
     REJECT,
     UNKNOWN,
     Keyed,
+    KeyValue,
     NonDeterministic,
     OneSequence,
     Refused,
@@ -238,3 +239,16 @@ def test_to_count_what_an_unordered_queue_lost_is_as_good_as_to_choose_it(
     history = Player(unordered_queue, choices, losses=True, lies=True).play()
     calls = list(calls_of(UnorderedQueue(), history))
     assert explained(UnorderedQueue(), calls, {}) is explained(unordered_queue.model, calls, {})
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_orders_of_lost_appends_that_a_read_does_not_begin_with_are_not_tried(*, native: bool) -> None:
+    events: list[dict[str, Any]] = [
+        {"process": client, "type": "invoke", "f": "append", "value": ["k", f"{client} "]}
+        for client in range(12)
+    ]
+    events.append({"process": 12, "type": "invoke", "f": "get", "value": ["k", None]})
+    events.append({"process": 12, "type": "ok", "f": "get", "value": ["k", "nowhere"]})
+    history = History(Op(index=index, time=index, **event) for index, event in enumerate(events))
+    (part,) = check_columns(history.columns, KeyValue(), native=native, effort=10)
+    assert part.valid is False

@@ -19,6 +19,7 @@ from dsm_jepsen.checkers.linearizability.problem import (
     NEVER,
     OBSERVES,
     REJECTED,
+    UNREAD,
     End,
     Machine,
     Outcome,
@@ -242,7 +243,7 @@ class Descent:
             outcome.event, outcome.states = self._at, []
             self._furthest = list(self.order)
         known = self._at < outcome.event or choice.state in outcome.states
-        if not known and self._seen(choice.state) == choice.state:
+        if not known and self._seen(choice.state) != UNREAD:
             outcome.states.append(choice.state)
         self._dead.add((choice.at, choice.state, choice.done, choice.used))
 

@@ -80,6 +80,8 @@ class Foreseeing:
 def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
     """Say by event what read is to come after it; ``None`` where nothing can be said.
 
+    At a read's own return it is that one: whatever goes on there goes on because it has not taken effect.
+
     Args:
         problem: the history.
         does: by symbol.
@@ -87,7 +89,21 @@ def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
     events, symbols, returns, _ = problem
     calls = [place for place, event in enumerate(events) if event >= 0]
     lost = _lost(problem, does)
+    ends = zip(symbols, returns, strict=True)
+    losses = any(end == NEVER and does[symbol][0] in (_APPENDS, _REPLACES) for symbol, end in ends)
     open_: list[int] = []  # operations that return at the event or later, and replace or read
+
+    def before(read: int) -> Coming:
+        value = does[symbols[read]][1]
+        met = [does[symbols[one]] for one in open_ if one != read and calls[one] < returns[read]]
+        replacing = [by.get(value[:size]) for size, by in lost.items()]
+        return Coming(
+            value,
+            any(kind == _REPLACES and _begins(operand, value) for kind, operand in met),
+            [operand for kind, operand in met if kind == _READS],
+            [symbols[one] for one in replacing if one is not None and calls[one] < returns[read]],
+        )
+
     coming: list[Coming | None] = [None] * len(events)
     following, now, changed = -1, None, False
     for at in range(len(events) - 1, -1, -1):
@@ -97,24 +113,13 @@ def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
             open_.append(~event)
             changed = True
         if changed and following >= 0:
-            end = returns[following]
-            open_ = [one for one in open_ if calls[one] < end]
-            before = [does[symbols[one]] for one in open_ if one != following]
-            now = _coming(does[symbols[following]][1], before)
-            for size, by in lost.items():
-                operation = by.get(now.value[:size])
-                if operation is not None and calls[operation] < end:
-                    now.lost.append(symbols[operation])
+            open_ = [one for one in open_ if calls[one] < returns[following]]
+            now = before(following)
             changed = False
-        coming[at] = now
+        coming[at] = before(~event) if losses and event < 0 and kind == _READS else now
         if event >= 0 and kind == _READS and (following < 0 or returns[event] < returns[following]):
             following, changed = event, True
     return coming
-
-
-def _coming(value: Any, before: Sequence[Does]) -> Coming:
-    replaced = any(kind == _REPLACES and _begins(operand, value) for kind, operand in before)
-    return Coming(value, replaced, [operand for kind, operand in before if kind == _READS], [])
 
 
 def _begins(beginning: Any, whole: Any) -> bool:
