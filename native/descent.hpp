@@ -163,8 +163,7 @@ class Descent {
   // The state after an operation, or REJECT if what is still to come cannot come of it.
   int entered(int state, std::int32_t op) {
     auto after = machine_.step(state, problem_.symbols[op]);
-    if (after == REJECT || after == state) return after;
-    return seen(after, op) == REJECT ? REJECT : after;
+    return after == REJECT || after == state ? after : seen(after, op);
   }
 
   int seen(int state, std::int32_t taken) const {
@@ -220,7 +219,7 @@ class Descent {
     }
     auto& states = outcome_.states;
     bool known = at_ < outcome_.event || std::find(states.begin(), states.end(), state_) != states.end();
-    if (!known && !hides(seen(state_, NOTHING))) states.push_back(state_);
+    if (!known && !hides(state_) && !hides(seen(state_, NOTHING))) states.push_back(state_);
     dead_.try_emplace(moment(), *sets_.try_emplace(signed_of(choice.done), signed_of(choice.used), sets_.size()).first, 0);
   }
 

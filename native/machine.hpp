@@ -107,7 +107,8 @@ struct Edit {
 
 // All symbols are edits. A state that the next read cannot come from is never entered: until something replaces it
 // a sequence only grows, so that it has to be how the coming read begins; and so has what replaces it. If something
-// may replace it, and nobody can read it before, it does not matter what it is: such states are one.
+// may replace it, or no read is called any more, and nobody can read it before, it does not matter what it is: such
+// states are one.
 class Sequences {
  public:
   Sequences(const std::vector<const Edit*>& symbols, std::string_view initial) : symbols_(symbols) {
@@ -171,8 +172,13 @@ class Sequences {
         std::erase_if(replacing, later);
         std::erase_if(reading, later);
         now = add(next);
-        changed = false;
+      } else if (changed || now < 0) {
+        Coming none{nullptr, true, {}, {}};
+        for (auto read : reading) none.others.push_back(&edit(problem, read).bytes);
+        comings_.push_back(std::move(none));
+        now = static_cast<std::int32_t>(comings_.size()) - 1;
       }
+      changed = false;
       coming_[at] = losses && returns && kind == Edit::READS ? add(op) : now;
       if (!returns && kind == Edit::READS && (next < 0 || problem.returns[op] < problem.returns[next])) {
         next = op;
@@ -185,9 +191,8 @@ class Sequences {
   // left(symbol): whether there is one of it that never returned.
   template <class Left>
   int seen(int state, std::int32_t event, Left left) const {
-    if (coming_[event] < 0) return state;
     auto& coming = comings_[coming_[event]];
-    auto begins = [&](auto* read) { return state != UNREAD && read->starts_with(states_[state]); };
+    auto begins = [&](auto* read) { return state != UNREAD && read && read->starts_with(states_[state]); };
     if (begins(coming.read)) return state;
     if (!coming.replaced && std::none_of(coming.lost.begin(), coming.lost.end(), left)) return REJECT;
     return std::any_of(coming.others.begin(), coming.others.end(), begins) ? state : UNREAD;
@@ -201,7 +206,7 @@ class Sequences {
   static constexpr int UNREAD = 1;
 
   struct Coming {
-    const std::string* read;
+    const std::string* read;                 // nullptr: none is called any more
     bool replaced = false;                   // something that returns may replace the state by how the read begins
     std::vector<const std::string*> others;  // what is read by others that may come before
     std::vector<std::int32_t> lost;          // symbols of what never returned, and may replace it
@@ -213,7 +218,7 @@ class Sequences {
   const std::vector<const Edit*>& symbols_;
   Strings states_;
   Flat<int> appended_;
-  std::vector<std::int32_t> coming_;  // by event: place in comings_, or -1
+  std::vector<std::int32_t> coming_;  // by event: place in comings_
   std::vector<Coming> comings_;
 };
 

@@ -241,14 +241,36 @@ def test_to_count_what_an_unordered_queue_lost_is_as_good_as_to_choose_it(
     assert explained(UnorderedQueue(), calls, {}) is explained(unordered_queue.model, calls, {})
 
 
+def strings(*events: tuple[int, Any, str, str | None]) -> History:
+    """Make a history of one string: process, type, f, and what is written or read."""
+    return History(
+        Op(index=index, time=index, type=type_, process=process, f=f, value=["k", value])
+        for index, (process, type_, f, value) in enumerate(events)
+    )
+
+
+APPENDS = [(client, "append", f"{client} ") for client in range(12)]
+
+
 @pytest.mark.parametrize("native", [True, False])
 def test_orders_of_lost_appends_that_a_read_does_not_begin_with_are_not_tried(*, native: bool) -> None:
-    events: list[dict[str, Any]] = [
-        {"process": client, "type": "invoke", "f": "append", "value": ["k", f"{client} "]}
-        for client in range(12)
-    ]
-    events.append({"process": 12, "type": "invoke", "f": "get", "value": ["k", None]})
-    events.append({"process": 12, "type": "ok", "f": "get", "value": ["k", "nowhere"]})
-    history = History(Op(index=index, time=index, **event) for index, event in enumerate(events))
+    lost = [(client, "invoke", f, value) for client, f, value in APPENDS]
+    history = strings(*lost, (12, "invoke", "get", None), (12, "ok", "get", "nowhere"))
     (part,) = check_columns(history.columns, KeyValue(), native=native, effort=10)
+    assert part.valid is False
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("patience", [PATIENCE, NO_DESCENT])
+def test_orders_of_appends_that_nobody_can_read_any_more_are_not_tried(
+    patience: int, *, native: bool
+) -> None:
+    called, returned = (
+        [(client, type_, f, value) for client, f, value in APPENDS] for type_ in ("invoke", "ok")
+    )
+    readers = (12, "get", "10 11 "), (13, "get", "11 10 ")  # one of them is wrong
+    asking = [(reader, "invoke", f, None) for reader, f, _ in readers]
+    answered = [(reader, "ok", f, value) for reader, f, value in readers]
+    history = strings(*asking, *called, *returned, *answered)
+    (part,) = check_columns(history.columns, KeyValue(), native=native, effort=10, patience=patience)
     assert part.valid is False

@@ -210,9 +210,7 @@ class Descent:
     def _entered(self, state: int, operation: int) -> int:
         """Give the state after; ``REJECTED`` as well if what is still to come cannot come of it."""
         after = self._machine.step(state, self._problem.symbols[operation])
-        if after in (REJECTED, state):
-            return after
-        return REJECTED if self._seen(after, operation) == REJECTED else after
+        return after if after in (REJECTED, state) else self._seen(after, operation)
 
     def _seen(self, state: int, taken: int | None = None) -> int:
         def left(symbol: int) -> bool:  # also of those that are called later
@@ -242,7 +240,7 @@ class Descent:
             self._patience = min(self._most, self._patience + self._at - outcome.event)
             outcome.event, outcome.states = self._at, []
             self._furthest = list(self.order)
-        known = self._at < outcome.event or choice.state in outcome.states
+        known = self._at < outcome.event or choice.state in (UNREAD, *outcome.states)
         if not known and self._seen(choice.state) != UNREAD:
             outcome.states.append(choice.state)
         self._dead.add((choice.at, choice.state, choice.done, choice.used))

@@ -3,7 +3,8 @@
 Until something replaces it a sequence only grows, so that it has to be how the coming read begins: the first
 to return of those that are called later. If something may replace it before, that has to be how it begins.
 
-Then it does not matter what it is if nobody can read it before: all such states are one.
+Then, or if no read is called any more, it does not matter what it is if nobody can read it before: all such
+states are one.
 
 ``native/machine.hpp`` does the same.
 """
@@ -25,7 +26,7 @@ class Coming(NamedTuple):
     """The read to come.
 
     Attributes:
-        value: what it returns.
+        value: what it returns; ``None`` if none is called any more.
         replaced: something that returns may replace the state by how that begins.
         others: what is read by others that may come before.
         lost: symbols of what never returned, and may replace it.
@@ -67,9 +68,7 @@ class Foreseeing:
     def seen(self, state: int, event: int, left: Callable[[int], bool]) -> int:
         """What a state is to the next read."""
         coming = self._coming[event]
-        if coming is None:
-            return state
-        if state != UNREAD and _begins(self._states[state], coming.value):
+        if coming.value is not None and state != UNREAD and _begins(self._states[state], coming.value):
             return state
         if not coming.replaced and not any(map(left, coming.lost)):
             return REJECTED
@@ -77,8 +76,8 @@ class Foreseeing:
         return state if read else UNREAD
 
 
-def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
-    """Say by event what read is to come after it; ``None`` where nothing can be said.
+def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming]:
+    """Say by event what read is to come after it.
 
     At a read's own return it is that one: whatever goes on there goes on because it has not taken effect.
 
@@ -104,8 +103,9 @@ def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
             [symbols[one] for one in replacing if one is not None and calls[one] < returns[read]],
         )
 
-    coming: list[Coming | None] = [None] * len(events)
-    following, now, changed = -1, None, False
+    now = Coming(None, True, [], [])
+    coming = [now] * len(events)
+    following, changed = -1, False
     for at in range(len(events) - 1, -1, -1):
         event = events[at]
         kind = does[symbols[event if event >= 0 else ~event]][0]
@@ -115,7 +115,10 @@ def foresee(problem: Problem, does: Sequence[Does]) -> list[Coming | None]:
         if changed and following >= 0:
             open_ = [one for one in open_ if calls[one] < returns[following]]
             now = before(following)
-            changed = False
+        elif changed:
+            reading = [does[symbols[one]] for one in open_]
+            now = Coming(None, True, [operand for kind, operand in reading if kind == _READS], [])
+        changed = False
         coming[at] = before(~event) if losses and event < 0 and kind == _READS else now
         if event >= 0 and kind == _READS and (following < 0 or returns[event] < returns[following]):
             following, changed = event, True
