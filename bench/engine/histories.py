@@ -37,6 +37,7 @@ INVOKE, OK, FAIL, INFO = range(4)
 NOWHERE = 99_999_999
 """A value that nobody writes."""
 
+REGISTERS = {"cas", "reg"}
 REFUSED = {"cas": ["unequal"], "dequeue": ["empty"], "pop": ["empty"]}
 
 
@@ -55,6 +56,8 @@ class Name(NamedTuple):
     def of(cls, text: str) -> "Name":
         """Read a name."""
         model, c, n, v, i, t, how = text.split("-")
+        if how == "dom" and model not in REGISTERS:
+            raise ValueError(f"{text}: only registers have values to choose a wrong one from")
         return cls(model, int(c[1:]), int(n[1:]), int(v[1:]), float(i[1:]), float(t[1:]), how)
 
     def __str__(self) -> str:
@@ -269,7 +272,7 @@ def _last_reads(events: Events, machine: Machine, name: Name, process: int) -> N
         code, value = machine.apply(f, argument)
         if last and name.how == "bad":
             value = {"kv": ["0", "nowhere"], "set": [NOWHERE]}.get(name.model, NOWHERE)
-        if last and name.how == "dom" and name.model in {"cas", "reg"}:
+        if last and name.how == "dom":
             value = (value + 1) % name.values
         events.end(events.call(process, f, argument), code, value)
 
