@@ -24,7 +24,7 @@ class Descent {
 
   Descent(Machine& machine, const Problem& problem, int initial, const Limits& limits)
       : machine_(machine), problem_(problem), limits_(limits), slot_of_(problem.symbols.size()), state_(initial),
-        order_(problem.symbols.size()), patience_(limits.patience) {
+        order_(problem.symbols.size()), most_(limits.patience * (1 + static_cast<int>(problem.events.size() / LONG))), patience_(most_) {
     if constexpr (!FORESEES) return;
     losses_.resize(problem.facts.size());
     for (std::size_t op = 0; op < problem.symbols.size(); op++) losses_[problem.symbols[op]] += problem.returns[op] == Problem::NEVER;
@@ -75,6 +75,7 @@ class Descent {
   static constexpr bool FORESEES = requires(const Machine& machine, bool (*left)(std::int32_t)) { machine.seen(0, 0, left); };
   static constexpr std::int32_t NOTHING = -1;
   static constexpr int CHEAP = 16;  // where less is open the sweep costs less, so there is less patience
+  static constexpr std::size_t LONG = 8192;  // events with which there is twice the patience
   static constexpr std::size_t KEPT = 8192;  // choices
 
   void call(std::int32_t op) {
@@ -211,7 +212,7 @@ class Descent {
   // Nothing is left to be tried here.
   void stuck(const Choice& choice) {
     if (at_ > outcome_.event) {
-      patience_ = std::min(limits_.patience, patience_ + (at_ - outcome_.event));
+      patience_ = std::min(most_, patience_ + (at_ - outcome_.event));
       outcome_.event = at_;
       outcome_.states.clear();
       beyond_.clear();
@@ -291,6 +292,7 @@ class Descent {
   Flat<std::int32_t> sets_;  // numbers of what had taken effect
   Flat<char> dead_;          // moments and such numbers that led nowhere
   bool complete_ = true;  // nothing was left out
+  int most_;  // patience there ever is: the more the longer that is which would have to be swept
   int patience_;
   Outcome outcome_{End::STOPPED};
 };

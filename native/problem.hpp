@@ -66,7 +66,7 @@ using Stop = std::function<bool(std::size_t bytes)>;
 
 struct Limits {
   Stop stop;
-  int patience;  // how often a descent makes choices otherwise without getting further; below 0 there is none
+  int patience;  // how often a descent makes choices otherwise in a short history without getting further; below 0 there is none
 };
 
 }  // namespace sweep

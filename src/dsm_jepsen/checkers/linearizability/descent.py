@@ -35,6 +35,9 @@ PATIENCE: Final = 1600
 _CHEAP: Final = 16
 """Operations open at once: where less is open the sweep costs less, so there is less patience."""
 
+_LONG: Final = 8192
+"""Events with which there is twice the patience: the longer, the more would have to be swept."""
+
 _KEPT: Final = 8192
 """Choices."""
 
@@ -68,7 +71,7 @@ class Descent:
         problem: the history.
         initial: the state it begins in.
         stop: asked now and then; true ends it.
-        patience: how often choices are made otherwise without getting further.
+        patience: how often choices are made otherwise without getting further, in a short history.
 
     Attributes:
         order: when it has run: operations that took effect before the event where it ended, in order.
@@ -94,7 +97,7 @@ class Descent:
         self._dead: set[tuple[int, int, int, int]] = set()
         self._furthest: list[int] = []  # what took effect on the way that led furthest
         self._complete = True  # nothing was left out
-        self._patience = self._most = patience
+        self._patience = self._most = patience * (1 + len(problem.events) // _LONG)
         self._outcome = Outcome(End.STOPPED)
 
     def run(self) -> Outcome:
