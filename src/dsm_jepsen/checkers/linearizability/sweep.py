@@ -347,9 +347,7 @@ class Sweep:
     def _dominates(self, one: _Configuration, other: _Configuration) -> bool:
         if ((one.done ^ other.done) | other.maybe) & ~one.maybe & ~self._observers:
             return False
-        if other.done & self._observers & ~one.done:
-            return False
-        if one.excess > other.excess:
+        if other.done & self._observers & ~one.done or one.excess > other.excess:
             return False
         return one.used is other.used or all(
             a <= b or self._supposed(kind)
