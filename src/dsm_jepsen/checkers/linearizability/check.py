@@ -174,11 +174,6 @@ def _part(answer: twin.Answer) -> Part:
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
 
 
-def _worst(answers: list[twin.Answer]) -> bool | None:
-    kinds = [answer[1] for answer in answers]
-    return False if 1 in kinds else None if 2 in kinds else True
-
-
 def _settled(found: Settled) -> Part:
     event = -1 if found.valid else found.event
     order = array("i", found.order)
@@ -333,7 +328,7 @@ def check_linearizable(
         history=history,
         model=model,
         budget=limit,
-        valid=found.valid if isinstance(found, Part) else _worst(found),
+        valid=found.valid if isinstance(found, Part) else worst(_VERDICTS[answer[1]] for answer in found),
         seconds=monotonic() - began,
         _found=found,
     )
