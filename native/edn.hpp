@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -27,16 +28,18 @@ class Reader {
   Reader(std::string_view text, Form form, PyObject* translate)
       : at_(text.data()), end_(at_ + text.size()), json_(form == Form::JSON), log_(form == Form::LOG), translate_(borrowed(translate)) {}
 
-  // types, times, processes, partners as bytes; fs and values as lists; errors and extras by index
+  // types, times, processes, partners, fs, values and errors as bytes; names and items as lists; extras by index
   Ref read() {
     if (!utf8()) throw Unusual{};
-    fs_ = owned(PyList_New(0));
-    values_ = owned(PyList_New(0));
-    errors_ = owned(PyDict_New());
+    names_ = owned(PyList_New(0));
+    items_ = owned(PyList_New(0));
     extras_ = owned(PyDict_New());
+    append(items_, Py_None);
     log_ ? lines() : events();
     auto types = column(types_), times = column(times_), processes = column(processes_), partners = column(partners_);
-    return owned(Py_BuildValue("(OOOOOOOO)", types.it, times.it, processes.it, partners.it, fs_.it, values_.it, errors_.it, extras_.it));
+    auto fs = column(fs_), values = column(values_), errors = column(errors_);
+    return owned(Py_BuildValue("(OOOOOOOOOO)", types.it, times.it, processes.it, partners.it, fs.it, values.it, errors.it, names_.it,
+                               items_.it, extras_.it));
   }
 
  private:
@@ -227,7 +230,7 @@ class Reader {
     if (json_ && of[INDEX].data() && !whole(of[INDEX], told)) throw Unusual{};
     std::uint8_t type = 0;
     while (type < 4 && TYPES[type] != said(of[TYPE])) type++;
-    auto& f = word(of[F]);
+    auto f = word(of[F]);
     std::int64_t partner = -1;
     if (process == NEMESIS)
       type = 3;
@@ -239,7 +242,7 @@ class Reader {
         if (one.open >= 0 || one.ended) throw Unusual{};
         one.open = index;
       } else {
-        if (one.open < 0 || PyList_GetItem(fs_.it, one.open) != f.it) throw Unusual{};
+        if (one.open < 0 || fs_[one.open] != f) throw Unusual{};
         partner = one.open;
         partners_[partner] = index;
         one.open = -1;
@@ -250,16 +253,17 @@ class Reader {
     times_.push_back(time);
     processes_.push_back(process);
     partners_.push_back(partner);
-    append(fs_, f.it);
-    append(values_, of[KEY].data() ? pair(of[KEY], of[VALUE]) : json(of[VALUE]));
-    if (of[ERROR].data() && of[ERROR] != nil()) put(errors_, index, json(of[ERROR]));
+    fs_.push_back(f);
+    values_.push_back(of[KEY].data() ? pair(of[KEY], of[VALUE]) : json(of[VALUE]));
+    errors_.push_back(json(of[ERROR]));
     if (others.empty()) return;
     auto extra = owned(PyDict_New());
     for (auto& [key, text] : others) {
       auto name = owned(PyUnicode_FromStringAndSize(key.data(), static_cast<Py_ssize_t>(key.size())));
-      if (PyDict_SetItem(extra.it, name.it, json(text)) < 0) throw PythonError{};
+      if (PyDict_SetItem(extra.it, name.it, object(text).it) < 0) throw PythonError{};
     }
-    put(extras_, index, extra.it);
+    auto at = owned(PyLong_FromLong(index));
+    if (PyDict_SetItem(extras_.it, at.it, extra.it) < 0) throw PythonError{};
   }
 
   Process& who(std::int64_t process) {
@@ -284,56 +288,71 @@ class Reader {
     return !text.empty() && text[0] == ':' ? text.substr(1) : "";
   }
 
-  PyObject* pair(std::string_view key, std::string_view text) {
-    auto& one = values_by_key_[key];
-    auto [found, fresh] = one.try_emplace(text);
+  std::int32_t pair(std::string_view key, std::string_view text) {
+    auto [found, fresh] = numbers_by_key_[key].try_emplace(text, 0);
     if (fresh) {
-      found->second = owned(PyList_New(0));
-      append(found->second, json(key));
-      append(found->second, json(text));
-    }
-    return found->second.it;
-  }
-
-  // The object of a value's text, the same one for the same text; whole numbers are not kept.
-  PyObject* json(std::string_view text) {
-    if (!text.data() || text == nil()) return Py_None;
-    if (std::int64_t number; whole(text, number)) {
-      number_ = owned(PyLong_FromLongLong(number));
-      return number_.it;
-    }
-    return known(texts_, text).it;
-  }
-
-  Ref& word(std::string_view text) {
-    if (text.empty()) throw Unusual{};
-    auto& found = known(words_, text);
-    if (!PyUnicode_CheckExact(found.it)) throw Unusual{};
-    return found;
-  }
-
-  Ref& known(std::unordered_map<std::string_view, Ref>& texts, std::string_view text) {
-    auto [found, fresh] = texts.try_emplace(text);
-    if (fresh) {
-      try {
-        auto object = owned(PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
-        found->second = call(translate_, object.it);
-      } catch (const PythonError&) {
-        if (!PyErr_ExceptionMatches(PyExc_Exception)) throw;
-        PyErr_Clear();
-        throw Unusual{};
-      }
-      if (&texts == &words_ && PyUnicode_CheckExact(found->second.it)) PyUnicode_InternInPlace(&found->second.it);
+      auto made = owned(PyList_New(0));
+      for (auto half : {key, text}) append(made, object(half).it);
+      found->second = add(items_, made.it);
     }
     return found->second;
+  }
+
+  // The number of a value's text, the same one for the same text; of whole numbers that were not met lately a new one.
+  std::int32_t json(std::string_view text) {
+    if (!text.data() || text == nil()) return 0;
+    if (std::int64_t number; whole(text, number)) {
+      auto& met = met_[static_cast<std::uint64_t>(number) % met_.size()];
+      if (!met.second || met.first != number) met = {number, add(items_, owned(PyLong_FromLongLong(number)).it)};
+      return met.second;
+    }
+    auto [found, fresh] = texts_.try_emplace(text, 0);
+    if (fresh) found->second = add(items_, translated(text).it);
+    return found->second;
+  }
+
+  Ref object(std::string_view text) {
+    std::int64_t number;
+    return whole(text, number) ? owned(PyLong_FromLongLong(number)) : item(items_.it, json(text));
+  }
+
+  std::int32_t word(std::string_view text) {
+    if (text.empty()) throw Unusual{};
+    auto [found, fresh] = words_.try_emplace(text, 0);
+    if (!fresh) return found->second;
+    auto name = translated(text);
+    if (!PyUnicode_CheckExact(name.it)) throw Unusual{};
+    PyUnicode_InternInPlace(&name.it);
+    return found->second = named(name.it);
+  }
+
+  // The number of a name, of which there may be several texts.
+  std::int32_t named(PyObject* name) {
+    auto size = PyList_Size(names_.it);
+    for (Py_ssize_t at = 0; at < size; at++)
+      if (PyList_GetItem(names_.it, at) == name) return static_cast<std::int32_t>(at);
+    return add(names_, name);
+  }
+
+  Ref translated(std::string_view text) {
+    try {
+      auto object = owned(PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size())));
+      return call(translate_, object.it);
+    } catch (const PythonError&) {
+      if (!PyErr_ExceptionMatches(PyExc_Exception)) throw;
+      PyErr_Clear();
+      throw Unusual{};
+    }
   }
 
   static void append(const Ref& list, PyObject* item) {
     if (PyList_Append(list.it, item) < 0) throw PythonError{};
   }
-  static void put(const Ref& dict, std::int32_t index, PyObject* item) {
-    auto key = owned(PyLong_FromLong(index));
-    if (PyDict_SetItem(dict.it, key.it, item) < 0) throw PythonError{};
+  static std::int32_t add(const Ref& list, PyObject* item) {
+    append(list, item);
+    auto number = PyList_Size(list.it) - 1;
+    if (number > INT32_MAX) throw Unusual{};
+    return static_cast<std::int32_t>(number);
   }
 
   static constexpr std::int64_t FEW = 1 << 16;
@@ -343,10 +362,11 @@ class Reader {
   Ref translate_;
   std::vector<std::uint8_t> types_;
   std::vector<std::int64_t> times_, processes_, partners_;
-  Ref fs_, values_, errors_, extras_;
-  Ref number_;
-  std::unordered_map<std::string_view, Ref> texts_, words_;  // keys lie in the text
-  std::unordered_map<std::string_view, std::unordered_map<std::string_view, Ref>> values_by_key_;
+  std::vector<std::int32_t> fs_, values_, errors_;
+  Ref names_, items_, extras_;
+  std::unordered_map<std::string_view, std::int32_t> texts_, words_;  // by text, which lies in what is read
+  std::unordered_map<std::string_view, std::unordered_map<std::string_view, std::int32_t>> numbers_by_key_;
+  std::array<std::pair<std::int64_t, std::int32_t>, 4096> met_{};
   std::vector<Process> few_;
   std::unordered_map<std::int64_t, Process> more_;
 };

@@ -191,9 +191,17 @@ class Cases {
   const sweep::Verdict undecided_;
 };
 
-Ref judge(Table& table, const Columns& columns, double seconds, std::size_t bytes, bool others, Py_ssize_t effort, int patience) {
+struct Limit {
+  double seconds;
+  Py_ssize_t bytes;
+  bool others;
+  Py_ssize_t effort;
+  int patience;
+};
+
+Ref judge(Table& table, const Columns& columns, const Limit& limit) {
   auto parts = table.parts(columns);
-  if (table.others && !others) return borrowed(Py_None);
+  if (table.others && !limit.others) return borrowed(Py_None);
   auto began = Clock::now();
   std::atomic<std::int64_t> polled{0};
   std::atomic<bool> over{false};
@@ -209,11 +217,11 @@ Ref judge(Table& table, const Columns& columns, double seconds, std::size_t byte
   std::atomic<Py_ssize_t> asked{0};
   auto stop = [&](std::size_t held) {
     if (std::this_thread::get_id() == main) poll();
-    if (effort && ++asked > effort) over = true;
-    if (held > bytes || static_cast<double>(milliseconds()) > seconds * 1000) over = true;
+    if (limit.effort && ++asked > limit.effort) over = true;
+    if (held > static_cast<std::size_t>(limit.bytes) || static_cast<double>(milliseconds()) > limit.seconds * 1000) over = true;
     return over.load();
   };
-  sweep::Limits limits{stop, patience};
+  sweep::Limits limits{stop, limit.patience};
   Cases cases(table, parts, limits);
   std::size_t threads = 1;
   if (table.kind != Kind::ANY && columns.size > 20000)
@@ -293,18 +301,14 @@ void unmake(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyObject* check(PyObject* self, PyObject* arguments) {
+PyObject* check(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return safely([&] {
-    PyObject *types, *processes, *partners, *fs, *values, *errors;
-    double seconds = 0;
-    Py_ssize_t bytes = 0;
-    Py_ssize_t effort = 0;
-    int others = 1, patience = 0;
-    if (!PyArg_ParseTuple(arguments, "OOOO!O!O!dnpni", &types, &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values,
-                          &PyDict_Type, &errors, &seconds, &bytes, &others, &effort, &patience))
-      throw PythonError{};
-    Given given(types, processes, partners, fs, values, errors);
-    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, seconds, static_cast<std::size_t>(bytes), others != 0, effort, patience);
+    if (count != 6 || !PyTuple_Check(arguments[0])) throw std::invalid_argument("expected columns, seconds, bytes, others, effort, patience");
+    Given given(arguments[0]);
+    Limit limit{PyFloat_AsDouble(arguments[1]), PyLong_AsSsize_t(arguments[2]), truth(arguments[3]), PyLong_AsSsize_t(arguments[4]),
+                number(arguments[5])};
+    if (PyErr_Occurred()) throw PythonError{};
+    return judge(*reinterpret_cast<Object*>(self)->table, given.columns, limit);
   });
 }
 
@@ -326,13 +330,12 @@ PyObject* read_history(PyObject*, PyObject* arguments) {
 // Judge a history of a family by a case that needs no search; None if there is none, or it cannot tell.
 PyObject* settle(PyObject*, PyObject* arguments) {
   return safely([&] {
-    PyObject *put, *get, *judges, *refusal, *canonical, *types, *processes, *partners, *fs, *values, *errors;
+    PyObject *put, *get, *judges, *refusal, *canonical, *columns;
     int family = 0;
     long long initial = 0;
-    if (!PyArg_ParseTuple(arguments, "iUULOOOOOOO!O!O!", &family, &put, &get, &initial, &judges, &refusal, &canonical, &types,
-                          &processes, &partners, &PyList_Type, &fs, &PyList_Type, &values, &PyDict_Type, &errors))
+    if (!PyArg_ParseTuple(arguments, "iUULOOOO!", &family, &put, &get, &initial, &judges, &refusal, &canonical, &PyTuple_Type, &columns))
       throw PythonError{};
-    Given given(types, processes, partners, fs, values, errors);
+    Given given(columns);
     Special special(static_cast<Family>(family), put, get, judges, refusal, canonical);
     if (!special.read(given.columns)) return borrowed(Py_None);
     auto told = special.settle(initial, [] {
@@ -347,7 +350,7 @@ PyObject* settle(PyObject*, PyObject* arguments) {
 PyMethodDef functions[] = {{"settle", settle, METH_VARARGS, "Judge a history's columns by a case that needs no search."},
                            {"read_history", read_history, METH_VARARGS, "A history's columns from its text, or None if it is unusual."},
                            {nullptr, nullptr, 0, nullptr}};
-PyMethodDef methods[] = {{"check", check, METH_VARARGS, "Judge a history's columns, part by part."}, {nullptr, nullptr, 0, nullptr}};
+PyMethodDef methods[] = {{"check", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(check)), METH_FASTCALL, "Judge a history's columns, part by part."}, {nullptr, nullptr, 0, nullptr}};
 PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(make)},
                        {Py_tp_dealloc, reinterpret_cast<void*>(unmake)},
                        {Py_tp_methods, methods},

@@ -16,12 +16,13 @@ using sweep::Problem;
 
 enum Type : std::uint8_t { INVOKE, RETURNED, FAILED, INFO };
 
-// A history's columns.
+// A history's columns. Whoever does something and never calls or returns is the nemesis.
 struct Columns {
   const std::uint8_t* types;
-  const std::int64_t *processes, *partners;
+  const std::int64_t* partners;
+  const std::int32_t *fs, *values, *errors;  // places in names and items
   std::size_t size;
-  PyObject *fs, *values, *errors;
+  PyObject *names, *items;
 
   bool returns(std::size_t invocation) const {
     auto partner = partners[invocation];
@@ -34,7 +35,7 @@ struct Columns {
     std::size_t count = 0;
     for (std::size_t at = 0; at < size; at++) {
       found[count] = static_cast<std::int32_t>(at);
-      count += (types[at] == INVOKE) & (processes[at] >= 0);
+      count += types[at] == INVOKE;
     }
     found.resize(count);
     return found;
@@ -42,13 +43,11 @@ struct Columns {
 
   // Whether an event's partner is what History says, so that all may rely on it.
   bool sound(std::size_t at) const {
-    if (processes[at] < 0) return true;
-    bool invoked = types[at] == INVOKE;
     auto partner = static_cast<std::size_t>(partners[at]);
-    if (partners[at] == -1) return invoked;
+    bool invoked = types[at] == INVOKE;
+    if (partners[at] == -1) return invoked | (types[at] == INFO);
     if (types[at] > INFO || partner >= size) return false;
-    bool both = (processes[partner] >= 0) & (partners[partner] == static_cast<std::int64_t>(at));
-    return both & (invoked == (partner > at)) & (invoked != (types[partner] == INVOKE));
+    return (partners[partner] == static_cast<std::int64_t>(at)) & (invoked == (partner > at)) & (invoked != (types[partner] == INVOKE));
   }
 };
 

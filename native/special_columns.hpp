@@ -18,26 +18,28 @@ class Special {
 
   bool read(const Columns& columns) {
     using special::Role;
+    does_.assign(static_cast<std::size_t>(PyList_Size(columns.names)), UNMET);
+    items_.are(columns.items);
     for (std::size_t at = 0; at < columns.size; at++) {
-      if (columns.types[at] != INVOKE || columns.processes[at] < 0) continue;
+      if (columns.types[at] != INVOKE) continue;
       auto partner = columns.partners[at];
       auto ending = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
-      auto does = named(PyList_GetItem(columns.fs, static_cast<Py_ssize_t>(at)));
+      auto does = named(columns, columns.fs[at]);
       if (does == IGNORED) continue;
-      bool refused = ending == FAILED && asserts(columns.errors, partner);
+      bool refused = ending == FAILED && asserts(columns.errors[partner]);
       if (ending == FAILED && !refused) continue;
       auto role = Role::GET;
       std::int64_t value = special::NOBODY;
       if (does == PUTS) {
         role = Role::PUT;
-        if (refused || !was_put(PyList_GetItem(columns.values, static_cast<Py_ssize_t>(at)), value)) return false;
+        if (refused || !was_put(columns.values[at], value)) return false;
       } else if (does != GETS)
         return false;
       else if (refused)
         role = Role::EMPTY;
       else if (ending != INFO) {
-        auto* got = PyList_GetItem(columns.values, static_cast<Py_ssize_t>(partner));
-        if (got == Py_None && container())
+        auto got = columns.values[partner];
+        if (container() && nothing(got))
           role = Role::EMPTY;
         else if (!was_got(got, value))
           return false;
@@ -66,60 +68,56 @@ class Special {
   std::int32_t size() const { return known_.size(); }
 
  private:
-  enum Does { IGNORED, PUTS, GETS, OTHER };
+  enum Does : char { UNMET, IGNORED, PUTS, GETS, OTHER };
 
   bool container() const { return family_ != Family::SET && family_ != Family::COUNTER; }
 
-  Does named(PyObject* f) {
-    auto [known, fresh] = names_.try_emplace(f, IGNORED);
-    if (fresh) {
-      if (PyUnicode_Compare(f, put_) == 0)
-        known->second = PUTS;
-      else if (PyUnicode_Compare(f, get_) == 0)
-        known->second = GETS;
-      else if (truth(call(judges_, f).it))
-        known->second = OTHER;
-    }
+  bool nothing(std::int32_t place) const { return items_.object(place).it == Py_None; }
+
+  Does named(const Columns& columns, std::int32_t place) {
+    if (does_[place] != UNMET) return does_[place];
+    auto f = item(columns.names, place);
+    if (PyUnicode_Compare(f.it, put_) == 0) return does_[place] = PUTS;
+    if (PyUnicode_Compare(f.it, get_) == 0) return does_[place] = GETS;
+    auto judged = truth(call(judges_, f.it).it);
+    return does_[place] = judged ? OTHER : IGNORED;
+  }
+
+  bool asserts(std::int32_t error) {
+    auto [known, fresh] = refusals_.try_emplace(items_.number(error, values_), false);
+    if (fresh) known->second = call(refusal_, items_.object(error).it).it != Py_None;
     return known->second;
   }
 
-  bool asserts(PyObject* errors, std::int64_t index) {
-    auto key = owned(PyLong_FromLongLong(index));
-    auto* error = PyDict_GetItemWithError(errors, key.it);
-    if (!error && PyErr_Occurred()) throw PythonError{};
-    if (!error) error = Py_None;
-    auto [known, fresh] = refusals_.try_emplace(values_.number(error), false);
-    if (fresh) known->second = call(refusal_, error).it != Py_None;
-    return known->second;
-  }
-
-  bool amount(PyObject* object, std::int64_t& value) {
+  bool amount(std::int32_t place, std::int64_t& value) {
     constexpr std::int64_t LARGE = std::int64_t{1} << 60;
     int overflow = 0;
-    if (!PyLong_CheckExact(object)) return false;
-    value = PyLong_AsLongLongAndOverflow(object, &overflow);
+    auto object = items_.object(place);
+    if (!PyLong_CheckExact(object.it)) return false;
+    value = PyLong_AsLongLongAndOverflow(object.it, &overflow);
     return !overflow && -LARGE < value && value < LARGE;
   }
-  bool was_put(PyObject* object, std::int64_t& value) {
-    if (family_ == Family::COUNTER) return amount(object, value);
-    if (object == Py_None && container()) return false;
-    value = values_.number(object);
+  bool was_put(std::int32_t place, std::int64_t& value) {
+    if (family_ == Family::COUNTER) return amount(place, value);
+    if (container() && nothing(place)) return false;
+    value = items_.number(place, values_);
     if (family_ == Family::SET) stamp(static_cast<std::size_t>(value), 0);
     return true;
   }
-  bool was_got(PyObject* object, std::int64_t& value) {
-    if (family_ == Family::COUNTER) return amount(object, value);
+  bool was_got(std::int32_t place, std::int64_t& value) {
+    if (family_ == Family::COUNTER) return amount(place, value);
     if (container()) {
-      value = values_.number(object);
+      value = items_.number(place, values_);
       return true;
     }
-    if (!PyList_CheckExact(object)) return false;
-    auto size = PyList_Size(object);
+    auto object = items_.object(place);
+    if (!PyList_CheckExact(object.it)) return false;
+    auto size = PyList_Size(object.it);
     special::Numbers list(static_cast<std::size_t>(size));
     auto number = static_cast<std::int32_t>(lists_.size()) + 1;
     bool once = true;
     for (Py_ssize_t at = 0; at < size; at++) {
-      auto element = list[at] = values_.number(PyList_GetItem(object, at));
+      auto element = list[at] = values_.number(item(object.it, at).it);
       once = stamp(static_cast<std::size_t>(element), number) != number && once;
     }
     value = once ? number - 1 : special::NOBODY;
@@ -144,7 +142,8 @@ class Special {
   PyObject *put_, *get_;
   Ref judges_, refusal_;
   Values values_;
-  std::unordered_map<PyObject*, Does> names_;  // by address: the column holds them
+  std::vector<Does> does_;  // by place in the columns' names
+  Items items_;             // of the columns
   std::unordered_map<int, bool> refusals_;
   special::Intervals known_;
   std::vector<special::Numbers> lists_;  // of a set's reads

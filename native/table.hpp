@@ -118,7 +118,8 @@ class Table {
   std::vector<Part> parts(const Columns& columns) {
     std::vector<Part> made;
     others = false;
-    number_errors(columns);
+    named_.assign(static_cast<std::size_t>(PyList_Size(columns.names)), UNMET);
+    items_.are(columns.items);
     Flat<int> by_key;
     auto invocations = columns.invocations();
     std::vector<Place> places(columns.size, {-1, 0});
@@ -137,9 +138,10 @@ class Table {
     for (auto at : invocations)
       if (auto& place = places[at]; place.part >= 0) place.number = made[place.part].call(at, place.number, columns.returns(at));
     for (std::size_t at = 0; at < columns.size; at++) {
-      if (columns.processes[at] < 0) continue;
       bool called = columns.types[at] == INVOKE;
-      auto place = places[called ? static_cast<std::int64_t>(at) : columns.partners[at]];
+      auto of = called ? static_cast<std::int64_t>(at) : columns.partners[at];
+      if (of < 0) continue;
+      auto place = places[of];
       if (place.part >= 0) made[place.part].happened(static_cast<std::int32_t>(at), place.number, called);
     }
     if (kind == Kind::ANY) find_out();
@@ -170,17 +172,15 @@ class Table {
     for (auto symbol : part.names) local_[symbol] = -1;
   }
 
-  enum Judged : char { UNASKED, JUDGED, OTHER };
-
   struct Known {
     int key, symbol;  // symbol -1: not judged, or did not happen
   };
 
-  Known meaning(const Columns& columns, Py_ssize_t at) {
-    auto held = item(columns.fs, at);
-    auto* f = held.it;
-    auto name = values.number(f);
-    if (!judged(name, f)) {
+  static constexpr int UNMET = -1, OTHER = -2;
+
+  Known meaning(const Columns& columns, std::int32_t at) {
+    auto name = named(columns, columns.fs[at]);
+    if (name == OTHER) {
       others = true;
       return {0, -1};
     }
@@ -190,46 +190,30 @@ class Table {
     auto result = nothing_;
     if (type == RETURNED) {
       sign = OK;
-      result = values.number(item(columns.values, static_cast<Py_ssize_t>(partner)).it);
+      result = items_.number(columns.values[partner], values);
     } else if (type == FAILED) {
       sign = REFUSED;
-      result = refused(partner);
+      result = refused(items_.number(columns.errors[partner], values));
       if (result < 0) return {0, -1};
     }
-    auto argument = values.number(item(columns.values, at).it);
+    auto argument = items_.number(columns.values[at], values);
     auto told = std::int64_t{name} << 34 | std::int64_t{sign} << 32 | argument;  // no table knows 2^29 values
     if (auto* known = known_.find(told, result)) return *known;
-    return *known_.try_emplace(told, result, define(Symbol{f, argument, sign, result})).first;
+    return *known_.try_emplace(told, result, define(Symbol{values.object(name), argument, sign, result})).first;
   }
 
-  bool judged(int name, PyObject* f) {
-    auto place = static_cast<std::size_t>(name);
-    if (place >= judged_.size()) judged_.resize(place + 1, UNASKED);
-    if (judged_[place] == UNASKED) {
-      auto answer = truth(call(judges_, f).it);
-      judged_[place] = answer ? JUDGED : OTHER;
+  // The number of a name, or OTHER if the model does not judge it.
+  int named(const Columns& columns, std::int32_t place) {
+    if (named_[place] == UNMET) {
+      auto f = item(columns.names, place);
+      auto name = values.number(f.it);
+      named_[place] = truth(call(judges_, f.it).it) ? name : OTHER;
     }
-    return judged_[place] == JUDGED;
-  }
-
-  // Number the errors of what failed: to ask for each would take longer.
-  void number_errors(const Columns& columns) {
-    errors_.clear();
-    Py_ssize_t place = 0;
-    PyObject *key = nullptr, *error = nullptr;
-    while (PyDict_Next(columns.errors, &place, &key, &error)) {
-      auto held = borrowed(error);
-      auto index = PyLong_AsSize_t(key);
-      if (index == static_cast<std::size_t>(-1) && PyErr_Occurred()) throw PythonError{};
-      if (index >= columns.size || columns.types[index] != FAILED) continue;
-      if (errors_.empty()) errors_.resize(columns.size, nothing_);
-      errors_[index] = values.number(held.it);
-    }
+    return named_[place];
   }
 
   // The number of what the model is told of a failure, or -1 if it asserts nothing.
-  int refused(std::int64_t index) {
-    auto error = errors_.empty() ? nothing_ : errors_[index];
+  int refused(int error) {
     if (auto* known = refusals_.find(error, 0)) return *known;
     auto answer = call(refusal_, values.object(error));
     return *refusals_.try_emplace(error, 0, answer.it == Py_None ? -1 : values.number(answer.it)).first;
@@ -350,9 +334,9 @@ class Table {
   Ref define_, judges_, refusal_, verbs_;
   bool keyed_;
   int nothing_ = 0;
-  std::vector<char> judged_;  // by name's number: Judged
-  std::vector<int> errors_;   // by event: the error's number; none if there are none
-  Flat<int> refusals_;        // by error's number: what refused() tells
+  std::vector<int> named_;  // by place in the columns' names: number, UNMET or OTHER
+  Items items_;             // of the columns
+  Flat<int> refusals_;      // by error's number: what refused() tells
   Flat<Known> known_;
   Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;

@@ -85,4 +85,23 @@ class Values {
   Flat<std::pair<int, int>> halves_;
 };
 
+// The items of a list that columns refer to, and their numbers, each asked for once.
+class Items {
+ public:
+  void are(PyObject* list) {
+    list_ = list;
+    numbers_.assign(static_cast<std::size_t>(PyList_Size(list)), UNMET);
+  }
+  Ref object(std::int32_t place) const { return item(list_, place); }
+  int number(std::int32_t place, Values& values) {
+    if (numbers_[place] == UNMET) numbers_[place] = values.number(object(place).it);
+    return numbers_[place];
+  }
+
+ private:
+  static constexpr int UNMET = -1;
+  PyObject* list_ = nullptr;
+  std::vector<int> numbers_;
+};
+
 }  // namespace python

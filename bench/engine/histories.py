@@ -257,8 +257,29 @@ def finished(simulation: tuple[Events, Machine], name: Name, seed: int) -> Histo
     else:
         _last_reads(events, machine, name, process)
         _spoiled(events, name, rng)
-    columns = Columns(*vars(events).values())
-    return History.of_columns(columns, times=array("q", range(len(events.types))), extras={})
+    return History.of_columns(_columns(events), times=array("q", range(len(events.types))), extras={})
+
+
+def _columns(events: Events) -> Columns:
+    """Give the events as a reader gives them: whatever comes again is there once."""
+    numbers: dict[Any, int] = {None: 0}
+    items: list[Any] = [None]
+
+    def number(value: Any) -> int:
+        name = tuple(value) if isinstance(value, list) else value
+        if name not in numbers:
+            numbers[name] = len(items)
+            items.append(value)
+        return numbers[name]
+
+    names = list(dict.fromkeys(events.fs))
+    places = {name: place for place, name in enumerate(names)}
+    fs = array("i", map(places.__getitem__, events.fs))
+    errors = array("i", bytes(4 * len(fs)))
+    for at, error in events.errors.items():
+        errors[at] = number(error)
+    values = array("i", map(number, events.values))
+    return Columns(events.types, events.processes, events.partners, fs, values, errors, names, items)
 
 
 def _last_reads(events: Events, machine: Machine, name: Name, process: int) -> None:

@@ -111,8 +111,8 @@ def lines(history: History) -> list[str]:
 
 
 def _columns(history: History) -> tuple[Any, ...]:
-    types, _, partners, fs, values, _ = history.columns
-    return types, partners, fs, values
+    types, _, partners, fs, values, _, names, items = history.columns
+    return types, partners, [names[number] for number in fs], [items[number] for number in values]
 
 
 def _call(f: str, value: Any) -> str:

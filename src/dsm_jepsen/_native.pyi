@@ -1,8 +1,9 @@
 """The native kernel, `native/` in the repository; absent where it was not built."""
 
-from array import array
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, final
+
+from dsm_jepsen.history import Columns
 
 _Answer = tuple[Hashable, int, int, list[Any], bytes, int, int]
 """Key, verdict (valid, invalid, unknown), event, states, order as 32-bit integers, widest, operations."""
@@ -25,18 +26,7 @@ class Table:
         /,
     ) -> Table: ...
     def check(
-        self,
-        types: bytes | bytearray,
-        processes: array[int],
-        partners: array[int],
-        fs: list[str],
-        values: list[Any],
-        errors: dict[int, Any],
-        seconds: float,
-        memory: int,
-        others: bool,
-        effort: int,
-        /,
+        self, columns: Columns, seconds: float, memory: int, others: bool, effort: int, patience: int, /
     ) -> list[_Answer] | None:
         """Judge part by part; 0 for any ``effort``.
 
@@ -46,8 +36,11 @@ class Table:
 def read_history(
     content: bytes, form: int, translate: Callable[[str], Any], /
 ) -> (
-    tuple[bytes, bytes, bytes, bytes, list[str], list[Any], dict[int, Any], dict[int, dict[str, Any]]] | None
-): ...
+    tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, list[str], list[Any], dict[int, dict[str, Any]]]
+    | None
+):
+    """Types, times, and the rest of the columns; extras by index."""
+
 def settle(
     family: int,
     put: str,
@@ -56,12 +49,7 @@ def settle(
     judges: Callable[[str], bool],
     refusal: Callable[[Any], list[Any] | None],
     canonical: Callable[[Any], bytes],
-    types: bytes | bytearray,
-    processes: array[int],
-    partners: array[int],
-    fs: list[str],
-    values: list[Any],
-    errors: dict[int, Any],
+    columns: Columns,
     /,
 ) -> tuple[int, int, int, bytes, bytes, int] | None:
     """Valid, event, exact, order and culprits as 32-bit integers, operations."""

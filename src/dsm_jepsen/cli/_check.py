@@ -93,7 +93,7 @@ def _judge_by(model: Any, name: str, path: Path, limit: Budget, *, as_json: bool
         found = check_linearizable(history, model, budget=limit)
     except MisfitError as error:
         line = line_of(source, error.event, name=called)
-        known = "" if model.judges(history[error.event].f) else _models(history.columns.fs)
+        known = "" if model.judges(history[error.event].f) else _models(history.columns.names)
         raise HistoryError(f"{called}:{line}: {error}{known}") from error
     if as_json:
         click.echo(json.dumps(_told(found, name), indent=2, default=str))

@@ -80,8 +80,10 @@ def read(source: Path | bytes, form: Form, *, name: str) -> History:
     if _native is None or not (told := _native.read_history(content, form.number, form.translate)):
         return _read(content, form, name)
     del content  # may be large
-    types, times, processes, partners, fs, values, errors, extras = told
-    columns = Columns(bytearray(types), array("q", processes), array("q", partners), fs, values, errors)
+    types, times, processes, partners, fs, values, errors, names, items, extras = told
+    clients, others = array("q", processes), array("q", partners)
+    numbers = array("i", fs), array("i", values), array("i", errors)
+    columns = Columns(bytearray(types), clients, others, *numbers, names, items)
     return History.of_columns(columns, times=array("q", times), extras=extras)
 
 

@@ -6,7 +6,7 @@ Events are kept in columns, a few machine words each, because a run may have a m
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, NoReturn
 
@@ -26,6 +26,12 @@ _NEMESIS_COLUMN = -1
 _NONE = -1
 """How the partner column says that there is none."""
 
+_PLAIN = frozenset((int, str))
+"""Types of values that cannot change, and are equal only where they are the same."""
+
+_KNOWN = 1 << 16
+"""Values whose numbers are kept at hand; then they are numbered anew."""
+
 
 class HistoryError(ValueError):
     """Events that no run could have produced; the message names the place and what was expected."""
@@ -41,44 +47,73 @@ class Operation(NamedTuple):
 class Columns(NamedTuple):
     """Events as they lie in memory, a column for each of their sides; not to be changed.
 
+    What comes again and again is there once, and the columns have its number.
+
     Attributes:
         types: by place in ``type_names``.
         processes: -1 for the nemesis.
         partners: index of the other event of an operation; -1 for none.
-        fs: what was done.
-        values: JSON values.
-        errors: by index, of those events that have one.
+        fs: what was done, by place in ``names``.
+        values: by place in ``items``.
+        errors: by place in ``items``; 0 for none.
+        names: each once.
+        items: JSON values, of which some may be equal; the first is null.
     """
 
     types: bytearray
     processes: "array[int]"
     partners: "array[int]"
-    fs: list[str]
-    values: list[Any]
-    errors: dict[int, Any]
+    fs: "array[int]"
+    values: "array[int]"
+    errors: "array[int]"
+    names: list[str]
+    items: list[Any]
+
+    def f(self, index: int) -> str:
+        """Give what an event is about."""
+        return self.names[self.fs[index]]
+
+    def value(self, index: int) -> Any:
+        """Give an event's value."""
+        return self.items[self.values[index]]
+
+    def error(self, index: int) -> Any:
+        """Give an event's error."""
+        return self.items[self.errors[index]]
 
     def first(self, events: int) -> "Columns":
         """The first so many events; of operations that ended later nobody knows the end."""
-        partners = array("q", (index if index < events else _NONE for index in self.partners[:events]))
-        types, processes, _, fs, values, errors = self
-        return Columns(types[:events], processes[:events], partners, fs[:events], values[:events], errors)
+        types, processes, partners, fs, values, errors, names, items = self
+        known = array("q", (index if index < events else _NONE for index in partners[:events]))
+        return Columns(
+            types[:events],
+            processes[:events],
+            known,
+            fs[:events],
+            values[:events],
+            errors[:events],
+            names,
+            items,
+        )
 
 
 class History:
     """Events in order; an operation is two of them.
 
     Two histories are equal if their events are.
+
+    Attributes:
+        columns: the events' columns but for times and extras; not to be changed.
     """
 
     def __init__(self, ops: Iterable[Op] = ()) -> None:
+        self.columns = Columns(
+            bytearray(), array("q"), array("q"), array("i"), array("i"), array("i"), [], [None]
+        )
         self._times = array("q")
-        self._types = bytearray()
-        self._processes = array("q")
-        self._fs: list[str] = []
-        self._values: list[Any] = []
-        self._errors: dict[int, Any] = {}
         self._extras: dict[int, dict[str, Any]] = {}
-        self._partner = array("q")
+        self._names: dict[str, int] = {}
+        self._numbers: dict[Any, int] = {}
         self._open: dict[int, int] = {}
         self._ended: dict[int, int] = {}
         for op in ops:
@@ -90,9 +125,8 @@ class History:
     ) -> "History":
         """Take events that are known to be well-formed."""
         history = cls()
-        history._times, history._extras = times, extras
-        history._types, history._processes, history._partner, *_ = columns
-        _, _, _, history._fs, history._values, history._errors = columns
+        history.columns, history._times, history._extras = columns, times, extras
+        history._names = {name: number for number, name in enumerate(columns.names)}
         for index in _places(columns.partners, _NONE):
             if columns.types[index] == _INVOKE:
                 history._open[columns.processes[index]] = index
@@ -125,24 +159,47 @@ class History:
                 del self._open[process]
                 if code == _INFO:
                     self._ended[process] = index
+        types, processes, partners, fs, values, errors, _, _ = self.columns
         self._times.append(op.time)
-        self._types.append(code)
-        self._processes.append(process)
-        self._fs.append(sys.intern(op.f))
-        self._values.append(op.value)
-        self._partner.append(start)
+        types.append(code)
+        processes.append(process)
+        partners.append(start)
+        fs.append(self._name(op.f))
+        values.append(self._number(op.value))
+        errors.append(self._number(op.error))
         if start != _NONE:
-            self._partner[start] = index
-        if op.error is not None:
-            self._errors[index] = op.error
+            partners[start] = index
         if op.extra:
             self._extras[index] = op.extra
+
+    def _name(self, f: str) -> int:
+        number = self._names.get(f)
+        if number is None:
+            number = self._names[f] = len(self._names)
+            self.columns.names.append(sys.intern(f))
+        return number
+
+    def _number(self, value: Any) -> int:
+        """Give a value's number: one that may change has one of its own each time."""
+        if value is None:
+            return 0
+        items, numbers = self.columns.items, self._numbers
+        plain = type(value) in _PLAIN
+        number = numbers.get(value) if plain else None
+        if number is None:
+            number = len(items)
+            items.append(value)
+            if plain:
+                if len(numbers) == _KNOWN:
+                    numbers.clear()
+                numbers[value] = number
+        return number
 
     def _check_fields(self, op: Op) -> None:
         """Refuse what no process could have reported at this place, whatever came before."""
         index, time, process = op.index, op.time, op.process
-        if index != len(self._types):
-            _refuse(op, f"expected index {len(self._types)}: number events densely from 0 as they happen")
+        if index != len(self):
+            _refuse(op, f"expected index {len(self)}: number events densely from 0 as they happen")
         if op.type not in _CODES:
             _refuse(op, f"type {op.type!r} is unknown, expected one of {', '.join(type_names)}")
         if type(time) is not int or not -1 <= time < _NUMBERS:
@@ -164,8 +221,8 @@ class History:
             start = self._open[process]
             _refuse(
                 op,
-                f"process {process} invokes {op.f!r} while its {self._fs[start]!r} of event {start} is open: "
-                "a process has one operation at a time, complete that first",
+                f"process {process} invokes {op.f!r} while its {self.columns.f(start)!r} of event {start} is "
+                "open: a process has one operation at a time, complete that first",
             )
         if process in self._ended:
             _refuse(
@@ -180,75 +237,74 @@ class History:
         start = self._open.get(process, _NONE)
         if start == _NONE:
             _refuse(op, f"process {process} completes {op.f!r} but has nothing open: invoke it first")
-        if self._fs[start] != op.f:
+        if self.columns.f(start) != op.f:
             _refuse(
                 op,
-                f"process {process} completes {op.f!r} but invoked {self._fs[start]!r} at event {start}: "
-                "a completion has the f of its invocation",
+                f"process {process} completes {op.f!r} but invoked {self.columns.f(start)!r} at event "
+                f"{start}: a completion has the f of its invocation",
             )
         return start
 
     def __len__(self) -> int:
-        return len(self._types)
+        return len(self._times)
 
     def __getitem__(self, index: int) -> Op:
-        index = range(len(self._types))[index]
-        process: Process = self._processes[index]
+        index = range(len(self))[index]
+        columns = self.columns
+        process: Process = columns.processes[index]
         return Op(
             index=index,
             time=self._times[index],
-            type=type_names[self._types[index]],
+            type=type_names[columns.types[index]],
             process=NEMESIS if process == _NEMESIS_COLUMN else process,
-            f=self._fs[index],
-            value=self._values[index],
-            error=self._errors.get(index),
+            f=columns.f(index),
+            value=columns.value(index),
+            error=columns.error(index),
             extra=self._extras.get(index),
         )
 
     def __iter__(self) -> Iterator[Op]:
-        return (self[index] for index in range(len(self._types)))
+        return (self[index] for index in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, History):
             return NotImplemented
-        # Partners follow from the other columns.
-        return (
-            self._types == other._types
-            and self._times == other._times
-            and self._processes == other._processes
-            and self._fs == other._fs
-            and self._values == other._values
-            and self._errors == other._errors
-            and self._extras == other._extras
-        )
+        if self._times != other._times or self._extras != other._extras:
+            return False
+        sides = zip(_sides(self.columns), _sides(other.columns), strict=True)
+        return all(mine == its for mine, its in sides)
 
     __hash__ = None  # type: ignore[assignment]  # a history grows
 
     def __repr__(self) -> str:
         return f"<History of {len(self)} events>"
 
-    @property
-    def columns(self) -> Columns:
-        """The events' columns but for times and extras; not to be changed."""
-        return Columns(self._types, self._processes, self._partner, self._fs, self._values, self._errors)
-
     def partner(self, index: int) -> Op | None:
         """The completion of an invocation, or the invocation of a completion; ``None`` if there is none.
 
         A nemesis' events have none: they are not operations.
         """
-        other = self._partner[index]
+        other = self.columns.partners[index]
         return None if other == _NONE else self[other]
 
     def operations(self) -> Iterator[Operation]:
         """The clients' operations, in the order of their invocations."""
-        for index, code in enumerate(self._types):
+        for index, code in enumerate(self.columns.types):
             if code == _INVOKE:
                 yield Operation(self[index], self.partner(index))
 
     def nemesis(self) -> Iterator[Op]:
         """The events of faults."""
-        return (self[index] for index, process in enumerate(self._processes) if process == _NEMESIS_COLUMN)
+        processes = self.columns.processes
+        return (self[index] for index, process in enumerate(processes) if process == _NEMESIS_COLUMN)
+
+
+def _sides(columns: Columns) -> Iterator[Sequence[Any]]:
+    """Give what a history says event by event; partners follow from that."""
+    types, processes, _, fs, values, errors, names, items = columns
+    yield from (types, processes, [names[number] for number in fs])
+    for numbers in (values, errors):
+        yield [items[number] for number in numbers]
 
 
 def _places(column: "bytearray | array[int]", value: int) -> Iterator[int]:

@@ -115,16 +115,16 @@ def case_of(model: Model, history: History, key: Any) -> Case:
 
 def kept(case: Case, sub: Any) -> History:
     """Make a history of what is kept of a part, each operation by a process of its own."""
-    (types, _, partners, fs, values, errors), _ = case.weakened(sub)
+    (types, _, partners, fs, values, errors, names, items), _ = case.weakened(sub)
     return History(
         Op(
             index=index,
             time=index,
             type=type_names[code],
             process=partners[index] if code else index,
-            f=fs[index],
-            value=values[index],
-            error=errors.get(index),
+            f=names[fs[index]],
+            value=items[values[index]],
+            error=items[errors[index]],
         )
         for index, code in enumerate(types)
     )

@@ -157,7 +157,7 @@ def _with_kernel(
 ) -> list[twin.Answer]:
     table = asked.table()
     answers: list[twin.Answer] | None = table.check(
-        *columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort, patience
+        columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort, patience
     )
     if answers is None:
         refuse_others(columns, asked.model)

@@ -107,7 +107,7 @@ class Case:
 
     def weakened(self, sub: Sub) -> tuple[Columns, list[int]]:
         """Give columns for what is kept, and the events' indexes in the history."""
-        types, _, _, fs, values, errors = self._columns
+        types, _, _, fs, values, errors, names, items = self._columns
         returns = self.problem.returns
         firm = [(self.invocations[one], self.indexes[returns[one]]) for one in sub if sub[one]]
         kept = sorted([self.invocations[one] for one in sub] + [end for _, end in firm])
@@ -115,15 +115,9 @@ class Case:
         partners = array("q", [-1]) * len(kept)
         for start, end in firm:
             partners[place[start]], partners[place[end]] = place[end], place[start]
-        columns = Columns(
-            bytearray(types[index] for index in kept),
-            array("q", [0]) * len(kept),
-            partners,
-            [fs[index] for index in kept],
-            [values[index] for index in kept],
-            {place[index]: errors[index] for index in kept if index in errors},
-        )
-        return columns, kept
+        codes, clients = bytearray(types[index] for index in kept), array("q", [0]) * len(kept)
+        did, told, missed = (array("i", [column[index] for index in kept]) for column in (fs, values, errors))
+        return Columns(codes, clients, partners, did, told, missed, names, items), kept
 
     def ask(self, sub: Sub) -> Ruling:
         """Have it judged; undecided once the effort for the case is spent.

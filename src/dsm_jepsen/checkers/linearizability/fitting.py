@@ -29,14 +29,14 @@ def refuse_others(columns: Columns, model: Model) -> None:
     Raises:
         MisfitError: for the first of them.
     """
-    _, processes, _, fs, *_ = columns
-    others = {f for f in set(fs) if not model.judges(f)}
+    _, processes, _, fs, _, _, names, _ = columns
+    others = {number for number, f in enumerate(names) if not model.judges(f)}
     if not others:
         return
     for index, f in enumerate(fs):
         if f in others and processes[index] >= 0:
             raise MisfitError(
-                index, f"process {processes[index]}'s operation {f!r} is unknown to {_named(model)}"
+                index, f"process {processes[index]}'s operation {names[f]!r} is unknown to {_named(model)}"
             )
 
 
@@ -50,18 +50,19 @@ def refuse_values(history: History, model: AnyModel) -> None:
     """
     meaning = Meaning(deterministic(model))
     states: dict[Any, Any] = {}
-    _, processes, _, fs, values, _ = history.columns
+    columns = history.columns
     for index, one in told(meaning.model, history):
+        f, value = columns.f(index), columns.value(index)
         try:
-            _try(meaning, states, fs[index], values[index], one)
+            _try(meaning, states, f, value, one)
         except Exception as error:
-            argument = _raised(meaning, fs[index], values[index], UNKNOWN)
+            argument = _raised(meaning, f, value, UNKNOWN)
             event = index if argument or one.returned == len(history) else one.returned
-            value = values[event]
+            value = columns.value(event)
             kind = "" if isinstance(error, HistoryError | ValueError) else f"{type(error).__name__}: "
             raise MisfitError(
                 event,
-                f"{_named(model)} cannot take process {processes[event]}'s {fs[event]} with the "
+                f"{_named(model)} cannot take process {columns.processes[event]}'s {f} with the "
                 f"{'result' if event != index else 'value'} {brief(value)}: {kind}{error}",
             ) from error
 

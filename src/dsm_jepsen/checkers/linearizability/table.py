@@ -18,6 +18,9 @@ from dsm_jepsen.checkers.models._values import frozen
 from dsm_jepsen.history import Columns
 
 _INVOKE, _OK, _FAIL, _INFO = range(4)
+_NOTHING: Final = 0
+"""The number of null."""
+
 _PLAIN: Final = frozenset((int, str, type(None)))
 _CLOSURE: Final = 4096
 """States times symbols that are tried to find out what holds everywhere."""
@@ -109,37 +112,43 @@ class Table:
         """Split a history into parts that have nothing to do with each other."""
         parts: dict[bytes, Part] = {}
         operation: dict[int, tuple[Part, int]] = {}
-        for at, code in enumerate(columns.types):
-            if columns.processes[at] < 0:
-                continue
+        types, _, partners, fs, values, errors, _, _ = columns
+        met: dict[tuple[int, int, int, int], tuple[bytes, int] | None] = {}
+        for at, (code, partner) in enumerate(zip(types, partners, strict=True)):
             if code == _INVOKE:
-                if (known := self._known_of(columns, at)) is not None:
-                    key, symbol, returns = known
+                ending = _INFO if partner < 0 else types[partner]
+                told = fs[at], values[at], ending, _NOTHING
+                if ending != _INFO:
+                    told = fs[at], values[at], ending, (values if ending == _OK else errors)[partner]
+                if told not in met:
+                    met[told] = self._known_of(columns, *told)
+                if (known := met[told]) is not None:
+                    key, symbol = known
                     if key not in parts:
                         parts[key] = Part(self._keys[key], Problem([], [], [], self._facts), [], [])
-                    operation[at] = parts[key], _call(parts[key], at, symbol, returns=returns)
-            elif (found := operation.get(columns.partners[at])) is not None:
+                    operation[at] = parts[key], _call(parts[key], at, symbol, returns=ending != _INFO)
+            elif (found := operation.get(partner)) is not None:
                 _return(*found, at)
         if self._finding and self._found < len(self._told):
             self._found = len(self._told)
             self._facts[:] = self._find_out()
         return list(parts.values())
 
-    def _known_of(self, columns: Columns, at: int) -> tuple[bytes, int, bool] | None:
-        """Give an operation's part, symbol, and whether it returns; ``None`` if there is nothing to judge."""
-        partner = columns.partners[at]
-        ending = _INFO if partner < 0 else columns.types[partner]
-        sign, result = Sign.UNKNOWN, None
-        if ending == _OK:
-            sign, result = Sign.OK, columns.values[partner]
+    def _known_of(
+        self, columns: Columns, f: int, argument: int, ending: int, result: int
+    ) -> tuple[bytes, int] | None:
+        """Give an operation's part and symbol; ``None`` if there is nothing to judge."""
+        names, items = columns.names, columns.items
+        told, sign = items[result], Sign.OK
+        if ending == _INFO:
+            sign = Sign.UNKNOWN
         elif ending == _FAIL:
-            sign, result = Sign.REFUSED, self._meaning.refusal(columns.errors.get(partner))
-            if result is None:
+            told, sign = self._meaning.refusal(told), Sign.REFUSED
+            if told is None:
                 return None
-        f = columns.fs[at]
-        if not self._meaning.model.judges(f):
+        if not self._meaning.model.judges(names[f]):
             return None
-        return *self._symbol(f, columns.values[at], sign, result), ending != _INFO
+        return self._symbol(names[f], items[argument], sign, told)
 
     def _symbol(self, f: str, argument: Any, sign: Sign, result: Any) -> tuple[bytes, int]:
         """Give the part's canonical key, and the number of what the operation does."""

@@ -25,15 +25,16 @@ class Told(NamedTuple):
 
 def told(model: Model, history: History) -> Iterator[tuple[int, Told]]:
     """Give by invocation what the operations are that have to be explained, or may have happened."""
-    types, _, partners, fs, values, errors = history.columns
-    for index, (code, partner) in enumerate(zip(types, partners, strict=True)):
-        if code != _INVOKE or not model.judges(fs[index]):
+    columns = history.columns
+    types = columns.types
+    for index, (code, partner) in enumerate(zip(types, columns.partners, strict=True)):
+        if code != _INVOKE or not model.judges(columns.f(index)):
             continue
         if partner < 0 or types[partner] == _INFO:
             yield index, Told(len(history), UNKNOWN)
         elif types[partner] == _OK:
-            yield index, Told(partner, values[partner])
-        elif (refused := refusal_of(errors.get(partner))).kind in model.refusals:
+            yield index, Told(partner, columns.value(partner))
+        elif (refused := refusal_of(columns.error(partner))).kind in model.refusals:
             yield index, Told(partner, refused)
 
 
@@ -72,15 +73,16 @@ def asked(
     model: Model, history: History, results: Iterable[tuple[int, Any]]
 ) -> Iterator[tuple[bytes, str, Any, Any]]:
     """Give for operations, by invocation and result, the part they belong to, and what the model is asked."""
-    *_, fs, values, _ = history.columns
+    columns = history.columns
     alone = canonical(None)
     keyed = model if isinstance(model, Keyed) else None
     for index, result in results:
+        f, argument = columns.f(index), columns.value(index)
         if keyed:
-            key, argument, rest = keyed.part(fs[index], values[index], result)
-            yield canonical(key), fs[index], argument, rest
+            key, argument, rest = keyed.part(f, argument, result)
+            yield canonical(key), f, argument, rest
         else:
-            yield alone, fs[index], values[index], result
+            yield alone, f, argument, result
 
 
 def merged(orders: Sequence["array[int]"]) -> "array[int]":

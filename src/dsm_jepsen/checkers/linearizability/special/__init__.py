@@ -59,7 +59,7 @@ def _settled_by_kernel(columns: Columns, model: Any, family: "Family", kernel: A
         return None
     refusal = partial(_refusal, model.refusals)
     told = kernel.settle(
-        family.number, family.put, family.get, initial, model.judges, refusal, canonical, *columns
+        family.number, family.put, family.get, initial, model.judges, refusal, canonical, columns
     )
     if told is None:
         return None
@@ -96,23 +96,23 @@ class Family(NamedTuple):
 
 def intervals(columns: Columns, model: Model, family: Family) -> Intervals | None:
     """Read a history as intervals; ``None`` if something in it is not of the family."""
-    types, processes, partners, fs, values, errors = columns
+    types, _, partners, fs, values, errors, names, items = columns
     null = family.null(model)
     roles: list[Role] = []
     told: list[Any] = []
     calls: list[int] = []
     returns: list[int] = []
     for at, code in enumerate(types):
-        if code != _INVOKE or processes[at] < 0:
+        if code != _INVOKE:
             continue
-        f, partner = fs[at], partners[at]
+        f, partner = names[fs[at]], partners[at]
         ending = _INFO if partner < 0 else types[partner]
-        if ending == _FAIL and refusal_of(errors.get(partner)).kind not in model.refusals:
+        if ending == _FAIL and refusal_of(items[errors[partner]]).kind not in model.refusals:
             continue
         if f == family.put:
-            role, value = _put(values[at], ending, null, family)
+            role, value = _put(items[values[at]], ending, null, family)
         elif f == family.get:
-            role, value = _got(values[partner], ending, null, family)
+            role, value = _got(items[values[partner]], ending, null, family)
         elif model.judges(f):
             return None
         else:

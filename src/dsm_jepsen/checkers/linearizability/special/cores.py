@@ -50,9 +50,9 @@ def smallest_of(
 def _value_of(case: Case, columns: Columns, one: int) -> Hashable:
     """What an operation puts or gets; nothing stands for itself."""
     index = case.invocations[one]
-    value = columns.values[index]
+    value = columns.value(index)
     if value is None and columns.partners[index] >= 0:
-        value = columns.values[columns.partners[index]]
+        value = columns.value(columns.partners[index])
     return ("nothing", one) if value is None else ("value", frozen(value))
 
 
@@ -84,13 +84,13 @@ def _with_adds(case: Case, model: Model, columns: Columns, sub: Sub) -> Sub:
     wanted: set[Hashable] | None = None
     if isinstance(model, GrowOnlySet):
         reads = [columns.partners[case.invocations[one]] for one, firm in sub.items() if firm]
-        listed = [columns.values[end] for end in reads if isinstance(columns.values[end], list)]
+        listed = [columns.value(end) for end in reads if isinstance(columns.value(end), list)]
         wanted = {frozen(element) for elements in listed for element in elements}
     until = max(case.problem.returns[one] for one, firm in sub.items() if firm)
     loose = [
         one
         for one, index in enumerate(case.invocations)
-        if columns.fs[index] == "add" and case.call(one) < until
-        if wanted is None or frozen(columns.values[index]) in wanted
+        if columns.f(index) == "add" and case.call(one) < until
+        if wanted is None or frozen(columns.value(index)) in wanted
     ]
     return dict(sorted({**dict.fromkeys(loose, False), **sub}.items()))
