@@ -24,15 +24,18 @@ class Descent {
 
   Descent(Machine& machine, const Problem& problem, int initial, const Limits& limits)
       : machine_(machine), problem_(problem), limits_(limits), slot_of_(problem.symbols.size()), state_(initial),
-        order_(problem.symbols.size()), most_(limits.patience * (1 + static_cast<int>(problem.events.size() / LONG))), patience_(most_) {
+        order_(problem.symbols.size()) {
     if constexpr (!FORESEES) return;
     losses_.resize(problem.facts.size());
     for (std::size_t op = 0; op < problem.symbols.size(); op++) losses_[problem.symbols[op]] += problem.returns[op] == Problem::NEVER;
   }
 
-  // What it found; STOPPED if it gave up.
-  Outcome run() {
+  // What it found; STOPPED if its patience, so many parts of it, is at its end. Then it can go on.
+  Outcome run(int patience) {
     auto end = static_cast<std::int32_t>(problem_.events.size());
+    most_ = patience_ = patience * (1 + end / LONG);
+    if (begun_ && !back()) return outcome_;
+    begun_ = true;
     while (at_ < end) {
       if ((at_ & 1023) == 1023 && limits_.stop(held())) return outcome_;
       auto op = problem_.events[at_];
@@ -47,6 +50,9 @@ class Descent {
     outcome_.event = end;
     return outcome_;
   }
+
+  // Whether there were more that never return than it can tell apart: where it is stuck may mean nothing then.
+  bool lacking() const { return lacking_; }
 
   // Operations that took effect before the event, in order; to be taken once.
   std::vector<std::int32_t> order() {
@@ -75,12 +81,12 @@ class Descent {
   static constexpr bool FORESEES = requires(const Machine& machine, bool (*left)(std::int32_t)) { machine.seen(0, 0, left); };
   static constexpr std::int32_t NOTHING = -1;
   static constexpr int CHEAP = 16;  // where less is open the sweep costs less, so there is less patience
-  static constexpr std::size_t LONG = 8192;  // events with which there is twice the patience
+  static constexpr std::int32_t LONG = 8192;  // events with which there is twice the patience
   static constexpr std::size_t KEPT = 8192;  // choices
 
   void call(std::int32_t op) {
     if (problem_.returns[op] == Problem::NEVER) {
-      if (!observes(op)) lost_.size() < OPEN ? lost_.push_back(op) : void(complete_ = false);
+      if (!observes(op)) lost_.size() < OPEN ? lost_.push_back(op) : void(lacking_ = true);
     } else
       occupy(slot_of_[op] = static_cast<std::uint8_t>(std::countr_one(open_)), op);
     at_++;
@@ -225,7 +231,7 @@ class Descent {
   }
 
   bool dead(const Choice& choice) const {
-    if (!dead_.size()) return false;
+    if (at_ > outcome_.event) return false;  // nothing was ever stuck there
     auto* sets = sets_.find(signed_of(choice.done), signed_of(choice.used));
     return sets && dead_.find(moment(), *sets);
   }
@@ -253,7 +259,7 @@ class Descent {
       shorten(choice.order);
       if (choose(choice)) return true;
     }
-    if (complete_) outcome_.end = End::STUCK;
+    if (complete_ && !lacking_) outcome_.end = End::STUCK;
     return false;
   }
 
@@ -291,9 +297,11 @@ class Descent {
   std::vector<Choice> choices_;
   Flat<std::int32_t> sets_;  // numbers of what had taken effect
   Flat<char> dead_;          // moments and such numbers that led nowhere
-  bool complete_ = true;  // nothing was left out
-  int most_;  // patience there ever is: the more the longer that is which would have to be swept
-  int patience_;
+  bool complete_ = true;   // no choice was forgotten
+  bool lacking_ = false;   // operations were left out
+  bool begun_ = false;
+  int most_ = 0;  // patience there ever is: the more the longer that is which would have to be swept
+  int patience_ = 0;
   Outcome outcome_{End::STOPPED};
 };
 

@@ -43,7 +43,7 @@ class Flat {
   }
 
   void grow() {
-    auto before = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 64 : 2 * slots_.size()));
+    auto before = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 16 : 2 * slots_.size()));
     for (auto& slot : before)
       if (slot.used) place(slot.one, slot.other) = std::move(slot);
   }

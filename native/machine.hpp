@@ -43,6 +43,22 @@ class Assignments {
     auto to = one.test == Guarded::ALWAYS || (state == one.value) == (one.test == Guarded::EQUALS) ? one.then : one.otherwise;
     return to == Guarded::KEEP ? state : to;
   }
+  // States of which one is, to what happens from one event to another, as good as the one there was.
+  std::vector<int> alike(const Problem& problem, std::int32_t from, std::int32_t to) const {
+    int other = 0;  // a state that nothing asks for
+    for (auto& one : symbols_) other = std::max({other, one.value + 1, one.then + 1});
+    std::vector<int> found{other};
+    std::vector<bool> looked(symbols_.size());
+    for (std::int32_t at = 0; at < to; at++) {
+      auto op = problem.events[at];
+      if (op < 0 || problem.returns[op] < from || looked[problem.symbols[op]]) continue;
+      looked[problem.symbols[op]] = true;
+      if (auto& one = symbols_[problem.symbols[op]]; one.test != Guarded::ALWAYS) found.push_back(one.value);
+    }
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+  }
   std::size_t held() const { return 0; }
 
  private:
@@ -150,11 +166,12 @@ class Sequences {
       auto before = [&](auto one) { return calls[one] < problem.returns[read]; };
       Coming coming{&edit(problem, read).bytes, false, {}, {}};
       for (auto op : replacing) coming.replaced |= before(op) && coming.read->starts_with(edit(problem, op).bytes);
-      for (auto op : reading)
-        if (op != read && before(op)) coming.others.push_back(&edit(problem, op).bytes);
       for (auto& [size, of] : lost)
         if (auto found = of.find(coming.read->substr(0, size)); found != of.end() && before(found->second))
           coming.lost.push_back(problem.symbols[found->second]);
+      if (coming.replaced || !coming.lost.empty())
+        for (auto op : reading)
+          if (op != read && before(op)) coming.others.push_back(&edit(problem, op).bytes);
       comings_.push_back(std::move(coming));
       return static_cast<std::int32_t>(comings_.size()) - 1;
     };
@@ -208,7 +225,7 @@ class Sequences {
   struct Coming {
     const std::string* read;                 // nullptr: none is called any more
     bool replaced = false;                   // something that returns may replace the state by how the read begins
-    std::vector<const std::string*> others;  // what is read by others that may come before
+    std::vector<const std::string*> others;  // what is read by others that may come before, if it may be replaced
     std::vector<std::int32_t> lost;          // symbols of what never returned, and may replace it
   };
   using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called

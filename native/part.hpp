@@ -30,15 +30,14 @@ struct Columns {
   }
 
   // The events that are invocations, in order; found without branches, which nobody could foresee.
-  std::vector<std::int32_t> invocations() const {
-    std::vector<std::int32_t> found(size + 1);
+  void invocations(std::vector<std::int32_t>& found) const {
+    found.resize(size + 1);
     std::size_t count = 0;
     for (std::size_t at = 0; at < size; at++) {
       found[count] = static_cast<std::int32_t>(at);
       count += types[at] == INVOKE;
     }
     found.resize(count);
-    return found;
   }
 
   // Whether an event's partner is what History says, so that all may rely on it.

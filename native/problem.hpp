@@ -42,6 +42,8 @@ struct Bounds {
   std::int32_t until = INT32_MAX;        // events looked at
   // By symbol, if told at all: counted all the same. Of the rest no more is used than there is while that will do.
   const std::uint8_t* scarce = nullptr;
+  // Event before which all is left out: what was open there may have taken effect or not, in any state it began with.
+  std::int32_t from = 0;
 };
 
 enum class End { EXPLAINED, STUCK, STOPPED };

@@ -1,12 +1,15 @@
 // The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 //
-// A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. A sweep that keeps only
+// A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Where it does, the return
+// that it cannot explain may be impossible whatever came long before: then that is shown by a sweep over the last events
+// alone, from every state. Else the whole is swept. A sweep that keeps only
 // the best configurations proves by reaching the end that a history is valid; one in which whatever never returned may
 // happen any number of times proves by getting stuck that it is not. If it does not get stuck, either it used nothing
 // more often than there was of it: then that is an explanation. Or it did; what it used too often is counted from then
 // on. The beam grows meanwhile until nothing is left out.
 #pragma once
 
+#include <array>
 #include <iterator>
 #include <optional>
 #include <unordered_map>
@@ -88,9 +91,12 @@ class Search {
 
   // Whether that decided it, or the budget is at its end.
   bool advance() {
-    if (!sweep_) return descended();
+    if (!descended_) {
+      descended_ = true;
+      if (descended()) return true;
+    }
     if (refining_ && refined_ % REFINED) return refined();
-    auto outcome = sweep_->run(initial_, {beam_, windows_, 0, until_});
+    auto outcome = sweeping().run({initial_}, {beam_, windows_, 0, until_});
     spent_ += outcome.event;
     verdict_.widest = std::max(verdict_.widest, outcome.widest);
     if (outcome.event >= verdict_.event) {
@@ -108,7 +114,7 @@ class Search {
     if (until_ != INT32_MAX) return false;
     // Stuck here, though perhaps for want of what the beam left out. Count losses from a while back only: stuck even
     // so is a proof.
-    auto plenty = sweep_->run(initial_, {8 * window.beam, {}, window.from, at + 1, nullptr});
+    auto plenty = sweep_->run({initial_}, {8 * window.beam, {}, window.from, at + 1, nullptr});
     if (plenty.end == End::STOPPED) return given_up();
     if (plenty.end == End::STUCK && !plenty.pruned) until_ = plenty.event + 1;
     return until_ == verdict_.event + 1 && decided(Verdict::INVALID);
@@ -116,19 +122,38 @@ class Search {
 
  private:
   bool descended() {
-    if (W == 1 && limits_.patience >= 0) {
-      Descent<Machine> descent(machine_, problem_, initial_, limits_);
-      auto outcome = descent.run();
-      if (outcome.end != End::STOPPED) {
-        verdict_.event = outcome.event;
-        verdict_.states = std::move(outcome.states);
-        verdict_.order = descent.order();
-        verdict_.widest = 1;
-        return decided(outcome.end == End::EXPLAINED ? Verdict::VALID : Verdict::INVALID);
-      }
+    if (W > 1 || limits_.patience < 0) return false;
+    Descent<Machine> descent(machine_, problem_, initial_, limits_);
+    for (auto [share, back] : TRIES) {
+      auto outcome = descent.run(limits_.patience / share);
+      bool valid = outcome.end == End::EXPLAINED;
+      if (outcome.end == End::STOPPED && descent.lacking()) return false;
+      if (outcome.end == End::STOPPED && !impossible(outcome.event, back)) continue;
+      verdict_.event = outcome.event;
+      verdict_.states = std::move(outcome.states);
+      verdict_.order = descent.order();
+      verdict_.widest = 1;
+      return decided(valid ? Verdict::VALID : Verdict::INVALID);
     }
-    sweep_.emplace(machine_, problem_, limits_.stop);
     return false;
+  }
+
+  Sweep<Machine, W>& sweeping() {
+    if (!sweep_) sweep_.emplace(machine_, problem_, limits_.stop);
+    return *sweep_;
+  }
+
+  // Whether a return cannot be explained by so many events before it, whatever came before these.
+  bool impossible(std::int32_t event, std::int32_t events) {
+    if constexpr (requires { machine_.alike(problem_, event, event); }) {
+      auto from = std::max(event - events, 0);
+      auto states = from ? machine_.alike(problem_, from, event + 1) : std::vector{initial_};
+      auto beam = losses_ ? NEAR / 4 : NEAR;
+      if (states.size() > beam) return false;
+      auto outcome = sweeping().run(states, {beam, {}, 0, event + 1, nullptr, from});
+      return outcome.end == End::STUCK && !outcome.pruned;
+    } else
+      return false;
   }
 
   // Whether all is decided by supposing that there is plenty of all that never returned but for what is scarce.
@@ -136,7 +161,7 @@ class Search {
     auto end = until_ == INT32_MAX ? INT32_MAX : until_ - 1;  // nothing survives that event
     refined_++;
     scarce_.resize(problem_.facts.size());
-    auto outcome = sweep_->run(initial_, {WIDE, {}, INT32_MAX, end, scarce_.data()});
+    auto outcome = sweep_->run({initial_}, {WIDE, {}, INT32_MAX, end, scarce_.data()});
     if (outcome.end == End::STOPPED) return given_up();
     refining_ = !outcome.pruned;
     if (outcome.pruned) return false;
@@ -183,7 +208,12 @@ class Search {
     return decided(Verdict::INVALID);
   }
 
-  static constexpr std::size_t NARROW = 2, WIDE = 4096, WINDOWS = 64;
+  struct Try {
+    int share;          // of the patience
+    std::int32_t back;  // events to look back at where that was not enough
+  };
+  static constexpr std::array<Try, 3> TRIES{{{4, 64}, {2, 256}, {1, 1024}}};
+  static constexpr std::size_t NARROW = 2, NEAR = 128, WIDE = 4096, WINDOWS = 64;
   static constexpr int REFINED = 8;  // times in turn: that is cheap
 
   // Have more kept before an event where it got stuck: at first not long before, then ever more and longer.
@@ -218,7 +248,7 @@ class Search {
   int initial_;
   const Limits& limits_;
   std::optional<Sweep<Machine, W>> sweep_;
-  bool losses_ = false;
+  bool descended_ = false, losses_ = false;
   std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;
   bool refining_ = true;

@@ -28,13 +28,14 @@ class Sweep {
       : machine_(machine), problem_(problem), stop_(stop), losses_(problem), tried_(problem.facts.size(), 0),
         tried_in_(problem.facts.size(), 0) {}
 
-  Outcome run(int initial, const Bounds& bounds) {
+  // From one state or another.
+  Outcome run(const std::vector<int>& initial, const Bounds& bounds) {
     scarce_ = bounds.scarce;
     outcome_ = {};
-    reset(initial, bounds.plenty == 0 || bounds.scarce);
+    reset(initial, bounds);
     auto window = bounds.windows.begin();
     auto end = std::min<std::size_t>(problem_.events.size(), bounds.until);
-    for (std::size_t at = 0; at < end; at++) {
+    for (std::size_t at = bounds.from; at < end; at++) {
       auto event = problem_.events[at];
       outcome_.event = static_cast<std::int32_t>(at);
       plenty_ = outcome_.event < bounds.plenty;
@@ -42,7 +43,7 @@ class Sweep {
       beam_ = window != bounds.windows.end() && window->from <= outcome_.event ? window->beam : bounds.beam;
       if (event >= 0)
         call(event);
-      else if (!returned(~event, static_cast<std::int32_t>(at)) || (bounds.plenty && outcome_.pruned))
+      else if (!returned(~event, static_cast<std::int32_t>(at)) || ((bounds.plenty || bounds.from) && outcome_.pruned))
         return outcome_;  // with plenty, what was left out leaves nothing to be shown
       if ((at & 4095) == 0 && stopped()) return outcome_;
     }
@@ -61,15 +62,17 @@ class Sweep {
   using Config = sweep::Config<W>;
   using Layer = sweep::Layer<W>;
 
-  void reset(int initial, bool told) {
+  void reset(const std::vector<int>& initial, const Bounds& bounds) {
     slots_.clear();
     order_.clear();
     pending_ = observers_ = total_ = {};
     losses_.reset();
-    trails_.reset(told, problem_.symbols.size());
+    trails_.reset(!bounds.from && (!bounds.plenty || bounds.scarce), problem_.symbols.size());
     work_ = 0;
     layer_.clear();
-    add(layer_, Config{{}, {}, initial, 0, 0, 0});
+    for (std::int32_t at = 0; at < bounds.from; at++)
+      if (auto op = problem_.events[at]; op >= 0 && problem_.returns[op] >= bounds.from) call(op);
+    for (auto state : initial) add(layer_, Config{observers_, pending_.without(observers_), state, 0, 0, 0});
   }
 
   bool stopped() {

@@ -121,27 +121,30 @@ class Table {
     named_.assign(static_cast<std::size_t>(PyList_Size(columns.names)), UNMET);
     items_.are(columns.items);
     Flat<int> by_key;
-    auto invocations = columns.invocations();
-    std::vector<Place> places(columns.size, {-1, 0});
-    for (auto at : invocations) {
+    int last = 0;
+    columns.invocations(invocations_);
+    places_.assign(columns.size, {-1, 0});
+    for (auto at : invocations_) {
       auto known = meaning(columns, at);
       if (known.symbol < 0) continue;
-      if (made.empty() || made[last_].key != known.key) {
+      if (made.empty()) made.push_back({known.key});
+      if (made[last].key != known.key) {
+        by_key.try_emplace(made[0].key, 0, 0);
         auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
         if (fresh) made.push_back({known.key});
-        last_ = *place;
+        last = *place;
       }
-      places[at] = {last_, known.symbol};
-      made[last_].count(columns.returns(at));
+      places_[at] = {last, known.symbol};
+      made[last].count(columns.returns(at));
     }
     for (auto& part : made) part.make_room();
-    for (auto at : invocations)
-      if (auto& place = places[at]; place.part >= 0) place.number = made[place.part].call(at, place.number, columns.returns(at));
+    for (auto at : invocations_)
+      if (auto& place = places_[at]; place.part >= 0) place.number = made[place.part].call(at, place.number, columns.returns(at));
     for (std::size_t at = 0; at < columns.size; at++) {
       bool called = columns.types[at] == INVOKE;
       auto of = called ? static_cast<std::int64_t>(at) : columns.partners[at];
       if (of < 0) continue;
-      auto place = places[of];
+      auto place = places_[of];
       if (place.part >= 0) made[place.part].happened(static_cast<std::int32_t>(at), place.number, called);
     }
     if (kind == Kind::ANY) find_out();
@@ -158,6 +161,10 @@ class Table {
   // Number a part's symbols by themselves: a table may know many that are not its.
   void name(Part& part) {
     local_.resize(facts.size(), -1);
+    part.names.reserve(std::min(facts.size(), part.invocations.size()));
+    part.problem.facts.reserve(part.names.capacity());
+    if (kind == Kind::VALUE) part.guarded.reserve(part.names.capacity());
+    if (kind == Kind::SEQUENCE) part.edits.reserve(part.names.capacity());
     for (auto& symbol : part.problem.symbols) {
       auto& local = local_[symbol];
       if (local < 0) {
@@ -334,6 +341,8 @@ class Table {
   Ref define_, judges_, refusal_, verbs_;
   bool keyed_;
   int nothing_ = 0;
+  std::vector<std::int32_t> invocations_;  // of the columns
+  std::vector<Place> places_;              // by invocation
   std::vector<int> named_;  // by place in the columns' names: number, UNMET or OTHER
   Items items_;             // of the columns
   Flat<int> refusals_;      // by error's number: what refused() tells
@@ -341,7 +350,6 @@ class Table {
   Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;
   std::vector<std::int32_t> local_;  // by symbol: its number in the part that is named, or -1
-  int last_ = 0;
   bool finding_ = false;
   std::size_t found_ = 0;
 };

@@ -80,7 +80,7 @@ class Values {
 
   Ref canonical_, strings_, others_;
   std::vector<Ref> objects_;
-  std::array<Met, 512> met_;
+  std::array<Met, 2048> met_;
   Flat<int> integers_, beginnings_, lists_;
   Flat<std::pair<int, int>> halves_;
 };

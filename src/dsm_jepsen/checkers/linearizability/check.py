@@ -169,6 +169,14 @@ def _with_kernel(
 _VERDICTS = (True, False, None)
 
 
+def _verdict(found: Part | list[twin.Answer]) -> bool | None:
+    if isinstance(found, Part):
+        return found.valid
+    if len(found) == 1:  # as is usual
+        return _VERDICTS[found[0][1]]
+    return worst(_VERDICTS[answer[1]] for answer in found)
+
+
 def _part(answer: twin.Answer) -> Part:
     key, kind, event, states, order, widest, operations = answer
     return Part(key, _VERDICTS[kind], event, tuple(states), array("i", order), widest, operations)
@@ -180,7 +188,7 @@ def _settled(found: Settled) -> Part:
     return Part(None, found.valid, event, (), order, 1, found.operations, tuple(found.culprits))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Linearizability:
     """Whether a history can be explained, and what shows it. Evidence is made when it is asked for.
 
@@ -328,7 +336,7 @@ def check_linearizable(
         history=history,
         model=model,
         budget=limit,
-        valid=found.valid if isinstance(found, Part) else worst(_VERDICTS[answer[1]] for answer in found),
+        valid=_verdict(found),
         seconds=monotonic() - began,
         _found=found,
     )

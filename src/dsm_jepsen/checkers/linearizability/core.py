@@ -231,7 +231,7 @@ class Case:
         if not parts:
             return Outcome()
         return Sweep(self.table, parts[0].problem, lambda: self._spend(20)).run(
-            self.table.initial, Bounds(_WIDEST)
+            [self.table.initial], Bounds(_WIDEST)
         )
 
 

@@ -71,16 +71,14 @@ class Descent:
         problem: the history.
         initial: the state it begins in.
         stop: asked now and then; true ends it.
-        patience: how often choices are made otherwise without getting further, in a short history.
 
     Attributes:
-        order: when it has run: operations that took effect before the event where it ended, in order.
+        lacking: there were more operations than it can tell apart: where it is stuck may mean nothing.
     """
 
-    def __init__(
-        self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool], patience: int
-    ) -> None:
-        self.order: list[int] = []
+    def __init__(self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> None:
+        self._order: list[int] = []
+        self.lacking = False
         self._machine = machine
         self._problem = problem
         self._stop = stop
@@ -96,13 +94,26 @@ class Descent:
         self._choices: list[_Choice] = []
         self._dead: set[tuple[int, int, int, int]] = set()
         self._furthest: list[int] = []  # what took effect on the way that led furthest
-        self._complete = True  # nothing was left out
-        self._patience = self._most = patience * (1 + len(problem.events) // _LONG)
+        self._complete = True  # no choice was forgotten
+        self._begun = False
         self._outcome = Outcome(End.STOPPED)
 
-    def run(self) -> Outcome:
-        """Walk; it is ``STOPPED`` if it gave up."""
+    @property
+    def order(self) -> list[int]:
+        """Operations that took effect before the event where it ended, in order."""
+        return self._order if self._outcome.end is End.EXPLAINED else self._furthest
+
+    def run(self, patience: int) -> Outcome:
+        """Walk; it is ``STOPPED`` if its patience is at its end. Then it can go on.
+
+        Args:
+            patience: how often choices are made otherwise without getting further, in a short history.
+        """
         events, bits = self._problem.events, self._bits
+        self._patience = self._most = patience * (1 + len(events) // _LONG)
+        if self._begun and not self._back():
+            return self._outcome
+        self._begun = True
         while self._at < len(events):
             if self._at % 1024 == 1023 and self._stop():
                 return self._outcome
@@ -113,7 +124,6 @@ class Descent:
             elif self._done & bits[~event]:
                 self._leave(~event)
             elif not self._arrive(~event) and not self._back():
-                self.order = self._furthest
                 return self._outcome
         self._outcome.end, self._outcome.event = End.EXPLAINED, self._at
         return self._outcome
@@ -124,8 +134,9 @@ class Descent:
                 if len(self._lost) < _OPEN:
                     self._lost.append(operation)
                 else:
-                    self._complete = False
+                    self.lacking = True
         elif len(self._open) == _OPEN:
+            self.lacking = True
             return False
         else:
             bit = 1
@@ -155,7 +166,7 @@ class Descent:
             return False
         ways = self._ways(operation)
         return self._choose(
-            _Choice(self._at, self._state, self._done, self._used, len(self.order), ways), operation
+            _Choice(self._at, self._state, self._done, self._used, len(self._order), ways), operation
         )
 
     def _choose(self, choice: _Choice, operation: int) -> bool:
@@ -232,8 +243,8 @@ class Descent:
             for bit, one in sorted((bit, one) for bit, one in self._open.items() if bit & watching):
                 if self._machine.step(self._state, self._problem.symbols[one]) != REJECTED:
                     self._done |= bit
-                    self.order.append(one)
-        self.order.append(way.operation)
+                    self._order.append(one)
+        self._order.append(way.operation)
         self._state = way.after
 
     def _stuck(self, choice: _Choice) -> None:
@@ -242,7 +253,7 @@ class Descent:
         if self._at > outcome.event:
             self._patience = min(self._most, self._patience + self._at - outcome.event)
             outcome.event, outcome.states = self._at, []
-            self._furthest = list(self.order)
+            self._furthest = list(self._order)
         known = self._at < outcome.event or choice.state in (UNREAD, *outcome.states)
         if not known and self._seen(choice.state) != UNREAD:
             outcome.states.append(choice.state)
@@ -260,10 +271,10 @@ class Descent:
                 self._at -= 1
                 self._undo(events[self._at])
             self._state, self._done, self._used = choice.state, choice.done, choice.used
-            del self.order[choice.ordered :]
+            del self._order[choice.ordered :]
             if self._choose(choice, ~events[choice.at]):
                 return True
-        if self._complete:
+        if self._complete and not self.lacking:
             self._outcome.end = End.STUCK
         return False
 

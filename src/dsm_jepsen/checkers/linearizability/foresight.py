@@ -56,6 +56,10 @@ class Foreseeing:
         self._does = does
         self._coming = foresee(problem, does)
 
+    def alike(self, *_: object) -> Sequence[int]:
+        """Nothing is known of states."""
+        return ()
+
     def step(self, state: int, symbol: int) -> int:
         """Give the state after, or ``REJECTED``."""
         if state != UNREAD:

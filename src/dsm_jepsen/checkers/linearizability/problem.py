@@ -50,6 +50,13 @@ class Machine(Protocol):
         """
         ...
 
+    def alike(self, problem: "Problem", start: int, end: int) -> Sequence[int]:
+        """Give states of which one is, to what happens between two events, as good as the one there was.
+
+        None if that cannot be told.
+        """
+        ...
+
 
 class Step(NamedTuple):
     """An operation that took effect.
@@ -84,6 +91,8 @@ class Bounds(NamedTuple):
         until: events looked at.
         scarce: symbols that are counted all the same, if it is told at all; of the rest no more is used than
             there is while that will do.
+        start: event before which all is left out: what was open there may have taken effect or not, in any
+            state it began with.
     """
 
     beam: int
@@ -91,6 +100,7 @@ class Bounds(NamedTuple):
     plenty: int = 0
     until: int = NEVER
     scarce: Set[int] | None = None
+    start: int = 0
 
 
 class End(Enum):

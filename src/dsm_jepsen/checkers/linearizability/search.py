@@ -1,10 +1,14 @@
 """The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 
-A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. A sweep that keeps
-only the best configurations shows, by reaching the end, that a history is valid. One in which whatever never
-returned may happen any number of times shows, by getting stuck, that it is not. If that one does not get
-stuck, either it used nothing more often than there was of it: then it is an explanation. Or it did; what it
-used too often is counted from then on. Meanwhile the beam grows until nothing is left out.
+A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Where it does, the
+return that it cannot explain may be impossible whatever came long before: then that is shown by a sweep over
+the last events alone, from every state.
+
+Else the whole is swept. A sweep that keeps only the best configurations shows, by reaching the end, that a
+history is valid. One in which whatever never returned may happen any number of times shows, by getting stuck,
+that it is not. If that one does not get stuck, either it used nothing more often than there was of it: then
+it is an explanation. Or it did; what it used too often is counted from then on. Meanwhile the beam grows
+until nothing is left out.
 
 ``native/search.hpp`` is the same in C++.
 """
@@ -28,7 +32,11 @@ from dsm_jepsen.checkers.linearizability.problem import (
 )
 from dsm_jepsen.checkers.linearizability.sweep import Sweep
 
+_TRIES = ((4, 64), (2, 256), (1, 1024))
+"""The patience is divided by this, and then so many events are looked back at."""
+
 _NARROW = 2
+_NEAR = 128
 _WIDE = 4096
 _WINDOWS = 64
 
@@ -99,7 +107,7 @@ class Search:
         if self._refining and self._times_refined % _REFINED:
             return self._refined()
         found, initial = self.found, self._initial
-        outcome = self._sweep.run(initial, Bounds(self._beam, self._windows, until=self._until))
+        outcome = self._sweep.run([initial], Bounds(self._beam, self._windows, until=self._until))
         self._spent += outcome.event
         found.widest = max(found.widest, outcome.widest)
         at = outcome.event
@@ -121,12 +129,29 @@ class Search:
 
     def _descend(self) -> bool:
         self._descended = True
-        descent = Descent(self._machine, self._problem, self._initial, self._stop, self._patience)
-        outcome = descent.run()
-        if outcome.end is End.STOPPED:
+        descent = Descent(self._machine, self._problem, self._initial, self._stop)
+        for share, back in _TRIES:
+            outcome = descent.run(self._patience // share)
+            if outcome.end is not End.STOPPED or (
+                not descent.lacking and self.impossible(outcome.event, back)
+            ):
+                self.found = Found(None, outcome.event, outcome.states, descent.order, 1)
+                return self._decided(outcome.end is End.EXPLAINED)
+            if descent.lacking:
+                break
+        return False
+
+    def impossible(self, event: int, back: int) -> bool:
+        """Whether a return cannot be explained by so many events before it, whatever came before these."""
+        start = max(event - back, 0)
+        states = self._machine.alike(self._problem, start, event + 1)
+        if states and not start:
+            states = [self._initial]
+        beam = _NEAR // 4 if self._losses else _NEAR
+        if not 0 < len(states) <= beam:
             return False
-        self.found = Found(None, outcome.event, outcome.states, descent.order, 1)
-        return self._decided(outcome.end is End.EXPLAINED)
+        outcome = self._sweep.run(states, Bounds(beam, until=event + 1, start=start))
+        return outcome.end is End.STUCK and not outcome.pruned
 
     def _counted(self, window: Window, at: int) -> bool:
         """Look whether it is stuck for want of what the beam left out.
@@ -134,7 +159,7 @@ class Search:
         Losses are counted from a while back only: being stuck even so is a proof.
         """
         bounds = Bounds(8 * window.beam, plenty=window.first, until=at + 1)
-        outcome = self._sweep.run(self._initial, bounds)
+        outcome = self._sweep.run([self._initial], bounds)
         if outcome.end is End.STOPPED:
             return self._given_up()
         if outcome.end is End.STUCK and not outcome.pruned:
@@ -145,7 +170,9 @@ class Search:
         """Suppose that there is plenty of all that never returned, but for what is scarce."""
         self._times_refined += 1
         end = NEVER if self._until == NEVER else self._until - 1  # nothing survives that event
-        outcome = self._sweep.run(self._initial, Bounds(_WIDE, plenty=NEVER, until=end, scarce=self._scarce))
+        outcome = self._sweep.run(
+            [self._initial], Bounds(_WIDE, plenty=NEVER, until=end, scarce=self._scarce)
+        )
         if outcome.end is End.STOPPED:
             return self._given_up()
         self._refining = not outcome.pruned

@@ -31,11 +31,12 @@ without the rule.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
+from dsm_jepsen.checkers.linearizability.layer import Configuration, Layer, Trail, each, size
 from dsm_jepsen.checkers.linearizability.problem import (
     NEVER,
     OBSERVES,
@@ -56,31 +57,6 @@ _CROWD: Final = 1024
 
 _PROBED: Final = 16
 """Of wider beams everything is tried anyway."""
-
-_Trail = tuple["_Trail", Step] | None
-"""What took effect, last first."""
-
-
-@dataclass(slots=True, eq=False)
-class _Configuration:
-    """One explanation.
-
-    Attributes:
-        done, maybe: bits of open operations.
-        used: counts of losses, by kind.
-        excess: how often one was used that there was not, or not yet.
-    """
-
-    state: int
-    done: int
-    maybe: int
-    used: tuple[int, ...]
-    excess: int
-    trail: _Trail
-
-
-_Layer = dict[int, list[_Configuration]]
-"""Configurations of one moment by state, none dominated by another."""
 
 
 class Sweep:
@@ -103,10 +79,10 @@ class Sweep:
         self._lost_of = lost
         self._kind = {symbol: kind for kind, symbol in enumerate(lost)}
 
-    def run(self, initial: int, bounds: Bounds) -> Outcome:
-        """Sweep from the initial state as far as the bounds allow."""
+    def run(self, initial: Sequence[int], bounds: Bounds) -> Outcome:
+        """Sweep from one state or another as far as the bounds allow."""
         windows = list(reversed(bounds.windows))
-        self._told = not bounds.plenty or bounds.scarce is not None
+        self._told = not bounds.start and (not bounds.plenty or bounds.scarce is not None)
         self._scarce = bounds.scarce
         self._slots: dict[int, int] = {}  # an open operation's bit: the operation
         self._order: list[int] = []  # bits of open operations that change something, first to return first
@@ -114,11 +90,15 @@ class Sweep:
         self._observers = self._total = 0
         self._calls: list[list[int]] = [[] for _ in self._lost]
         self._offered: list[int] = []
-        self._layer: _Layer = {initial: [_Configuration(initial, 0, 0, (0,) * len(self._lost), 0, None)]}
+        for event in self._problem.events[: bounds.start]:
+            if event >= 0 and self._problem.returns[event] >= bounds.start:
+                self._call(event)
+        begins = self._observers, sum(self._order), (0,) * len(self._lost), 0, None
+        self._layer: Layer = {state: [Configuration(state, *begins)] for state in initial}
         self._work = 0
         outcome = self._outcome = Outcome()
         end = min(len(self._problem.events), bounds.until)
-        for at in range(end):
+        for at in range(bounds.start, end):
             event = self._problem.events[at]
             outcome.event = self._at = at
             self._plenty = at < bounds.plenty
@@ -127,8 +107,8 @@ class Sweep:
             self._beam = windows[-1].beam if windows and windows[-1].first <= at else bounds.beam
             if event >= 0:
                 self._call(event)
-            elif not self._returned(~event) or (bounds.plenty and outcome.pruned):
-                return outcome  # with plenty, what was left out leaves nothing to be shown
+            elif not self._returned(~event) or ((bounds.plenty or bounds.start) and outcome.pruned):
+                return outcome  # what was left out leaves nothing to be shown then
         outcome.event = end
         return outcome
 
@@ -168,9 +148,9 @@ class Sweep:
     def _returned(self, operation: int) -> bool:
         bit = self._bits.pop(operation)
         self._here: dict[int, tuple[int, int]] = {}
-        self._next: _Layer = {}
-        self._todo: list[_Configuration] = []
-        self._seen: _Layer = {}
+        self._next: Layer = {}
+        self._todo: list[Configuration] = []
+        self._seen: Layer = {}
         for group in self._layer.values():
             for one in group:
                 if one.done & bit:
@@ -190,7 +170,7 @@ class Sweep:
         if bit in self._order:
             self._order.remove(bit)
         self._layer = self._sifted()
-        self._outcome.widest = max(self._outcome.widest, _size(self._layer))
+        self._outcome.widest = max(self._outcome.widest, size(self._layer))
         return True
 
     def _extended(self, bit: int) -> bool:
@@ -198,7 +178,7 @@ class Sweep:
         # First in all as they are, then, while there is room, where one thing is needed before, then more.
         tried = self._finished(0, bit)
         for one in self._todo[: tried if self._beam < _PROBED else 0]:
-            if _size(self._next) < self._beam and one in self._seen[one.state]:
+            if size(self._next) < self._beam and one in self._seen[one.state]:
                 self._branch(one, bit, leading=True)
         for at, one in enumerate(self._todo):  # grows meanwhile
             tried = self._finished(tried, bit)
@@ -222,16 +202,16 @@ class Sweep:
     def _is_enough(self, tried: int) -> bool:
         """Whether enough survive already, or there are so many to try that there may be no end to them."""
         some = bool(self._next) and (tried >= 2 * self._beam or self._beam < _PROBED)
-        if some or _size(self._next) >= self._beam:
+        if some or size(self._next) >= self._beam:
             return True
         return len(self._todo) // 16 > self._beam or (self._plenty and len(self._seen) > _CROWD)
 
-    def _arrive(self, one: _Configuration, bit: int) -> None:
+    def _arrive(self, one: Configuration, bit: int) -> None:
         """Take up a configuration whose state is new at this event."""
         state, done, maybe, trail = one.state, one.done, one.maybe, one.trail
         observed, nothing = self._look(state)
         if fresh := observed & ~done:
-            for other in _each(fresh):
+            for other in each(fresh):
                 trail = self._then(trail, self._slots[other])
             done |= fresh
         one = replace(one, done=done, maybe=maybe | nothing & ~done, trail=trail)
@@ -245,7 +225,7 @@ class Sweep:
         if state not in self._here:
             symbols = self._problem.symbols
             observed = nothing = 0
-            for bit in _each(self._observers):
+            for bit in each(self._observers):
                 if self._step(state, symbols[self._slots[bit]]) != REJECTED:
                     observed |= bit
             for bit in self._order:
@@ -254,7 +234,7 @@ class Sweep:
             self._here[state] = observed, nothing
         return self._here[state]
 
-    def _finish(self, one: _Configuration, bit: int) -> None:
+    def _finish(self, one: Configuration, bit: int) -> None:
         """Let the operation that returns take effect in a configuration, if it can."""
         operation = self._slots[bit]
         if one.maybe & bit:
@@ -270,7 +250,7 @@ class Sweep:
         entered = replace(one, state=after, done=one.done | bit, maybe=one.maybe & ~bit, trail=trail)
         self._add(self._next, replace(self._entered(entered, symbol), done=one.done))
 
-    def _branch(self, one: _Configuration, bit: int, *, leading: bool) -> None:
+    def _branch(self, one: Configuration, bit: int, *, leading: bool) -> None:
         """Let anything else that is open take effect in it.
 
         ``leading``: only that after which what returns is possible.
@@ -296,7 +276,7 @@ class Sweep:
                 self._arrive(self._entered(entered, symbol), bit)
         self._lose(one, bit, tried, wanted)
 
-    def _lose(self, one: _Configuration, bit: int, tried: set[int], wanted: int | None) -> None:
+    def _lose(self, one: Configuration, bit: int, tried: set[int], wanted: int | None) -> None:
         """Let what never returned take effect in it, but for what was tried."""
         for kind in self._offered:
             symbol, calls, count = self._lost[kind], self._calls[kind], one.used[kind]
@@ -311,7 +291,7 @@ class Sweep:
                     entered.used = (*one.used[:kind], count + 1, *one.used[kind + 1 :])
                 self._arrive(self._entered(entered, symbol), bit)
 
-    def _after(self, one: _Configuration, symbol: int) -> int:
+    def _after(self, one: Configuration, symbol: int) -> int:
         """The state after, as far as it matters to what comes."""
 
         def left(lost: int) -> bool:
@@ -321,20 +301,20 @@ class Sweep:
         after = self._step(one.state, symbol)
         return after if after == REJECTED else self._foreseen(after, self._at, left)
 
-    def _is_of_use(self, one: _Configuration, after: int, wanted: int | None) -> bool:
+    def _is_of_use(self, one: Configuration, after: int, wanted: int | None) -> bool:
         leads = wanted is None or (after != REJECTED and self._step(after, wanted) != REJECTED)
         return leads and after not in (REJECTED, one.state)
 
-    def _entered(self, one: _Configuration, symbol: int) -> _Configuration:
+    def _entered(self, one: Configuration, symbol: int) -> Configuration:
         """What was open and possible anywhere may have come just before what made all states equal."""
         if self._problem.facts[symbol] & RESETS:
             one.maybe |= self._total & ~one.done
         return one
 
-    def _then(self, trail: _Trail, operation: int, *, anywhere: bool = False) -> _Trail:
+    def _then(self, trail: Trail, operation: int, *, anywhere: bool = False) -> Trail:
         return (trail, Step(operation, self._at, anywhere)) if self._told else None
 
-    def _add(self, layer: _Layer, one: _Configuration) -> bool:
+    def _add(self, layer: Layer, one: Configuration) -> bool:
         """Add a configuration unless it is dominated; leave out those that it dominates."""
         group = layer.setdefault(one.state, [])
         for other in group:
@@ -344,7 +324,7 @@ class Sweep:
         group.append(one)
         return True
 
-    def _dominates(self, one: _Configuration, other: _Configuration) -> bool:
+    def _dominates(self, one: Configuration, other: Configuration) -> bool:
         if ((one.done ^ other.done) | other.maybe) & ~one.maybe & ~self._observers:
             return False
         if other.done & self._observers & ~one.done or one.excess > other.excess:
@@ -358,17 +338,17 @@ class Sweep:
         """Whether there is supposed to be plenty of a kind."""
         return self._plenty and not (self._scarce and self._lost[kind] in self._scarce)
 
-    def _sifted(self) -> _Layer:
+    def _sifted(self) -> Layer:
         """The next layer without what is beyond the beam.
 
         The best of every state stay first, then the second best of every state: what is in another state
         differs most.
         """
-        if _size(self._next) <= self._beam:
+        if size(self._next) <= self._beam:
             return self._next
         self._outcome.pruned = True
         costs = self._costs()
-        layer: _Layer = {}
+        layer: Layer = {}
         ranked = []
         for state, group in self._next.items():
             of = sorted((self._cost(one, costs), at) for at, one in enumerate(group))
@@ -384,17 +364,6 @@ class Sweep:
             for calls in self._calls
         ]
 
-    def _cost(self, one: _Configuration, costs: Sequence[Sequence[float]]) -> float:
+    def _cost(self, one: Configuration, costs: Sequence[Sequence[float]]) -> float:
         used = sum(by_number[number] for by_number, number in zip(costs, one.used, strict=True))
         return used - (one.maybe | one.done & self._observers).bit_count() / 64
-
-
-def _size(layer: _Layer) -> int:
-    return sum(map(len, layer.values()))
-
-
-def _each(mask: int) -> Iterator[int]:
-    while mask:
-        bit = mask & -mask
-        yield bit
-        mask ^= bit

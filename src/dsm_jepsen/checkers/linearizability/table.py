@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from dsm_jepsen.checkers.linearizability.assignments import ALWAYS, Assigning, Assigns, assigns
 from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.linearizability.foresight import Does, Foreseeing
 from dsm_jepsen.checkers.linearizability.meaning import TO_BE_FOUND, Kind, Meaning, Sign, canonical
@@ -63,6 +64,7 @@ class Table:
         self._told: list[tuple[str, Any, Sign, Any]] = []
         self._facts: list[int] = []
         self._does: list[Does] = []  # of sequences
+        self._assigns: list[Assigns] = []  # of values
         self._known: dict[Hashable, tuple[bytes, int]] = {}
         self._keys: dict[bytes, Hashable] = {}
         self._found = 0
@@ -82,6 +84,10 @@ class Table:
         """Foresee nothing."""
         return state
 
+    def alike(self, *_: object) -> Sequence[int]:
+        """Nothing is known of states."""
+        return ()
+
     def states(self, numbers: Iterable[int]) -> list[Any]:
         """Give states by their numbers."""
         return [self._states[number] for number in numbers]
@@ -90,16 +96,17 @@ class Table:
         """Judge a history's columns, part by part, until one is invalid."""
         answers = []
         for part in self.parts(columns):
-            found = decide(self._machine(part.problem), part.problem, self.initial, stop, patience)
+            found = decide(self.machine(part.problem), part.problem, self.initial, stop, patience)
             answers.append(self._answer(part, found))
             if found.valid is False:
                 break
         return answers
 
-    def _machine(self, problem: Problem) -> Machine:
-        if self._meaning.kind is not Kind.SEQUENCE:
-            return self
-        return Foreseeing(self, self._states, self._does, problem)
+    def machine(self, problem: Problem) -> Machine:
+        """Give the machine that a part's search asks."""
+        if self._meaning.kind is Kind.SEQUENCE:
+            return Foreseeing(self, self._states, self._does, problem)
+        return Assigning(self._assigns, len(self._states)) if self._meaning.kind is Kind.VALUE else self
 
     def _answer(self, part: Part, found: Found) -> Answer:
         kind = {True: 0, False: 1, None: 2}[found.valid]
@@ -169,6 +176,10 @@ class Table:
 
     def _fact(self, does: Sequence[Any]) -> int:
         if self._meaning.kind is Kind.VALUE:
+            test, value, then, possible = does
+            known = 0 if test == ALWAYS else self._number(value)
+            after = None if then is KEEP else self._number(then)
+            self._assigns.append(assigns(test, known, after, possible=possible))
             return int(_of_assignment(*does))
         if self._meaning.kind is Kind.SEQUENCE:
             kind, operand = does
