@@ -118,7 +118,9 @@ std::unique_ptr<Case> made(Table& table, const Part& part, const sweep::Limits& 
 // Parts of a history, and the search of each once it has begun.
 class Cases {
  public:
-  Cases(Table& table, const std::vector<Part>& parts, const sweep::Limits& limits)
+  using Parts = std::span<const std::unique_ptr<Part>>;
+
+  Cases(Table& table, Parts parts, const sweep::Limits& limits)
       : table_(table), parts_(parts), limits_(limits), cases_(parts.size()), ended_(parts.size(), 0), invalid_(parts.size()) {}
 
   // Have all decided, those first that are easy to decide, until one is invalid.
@@ -143,7 +145,7 @@ class Cases {
   void advance(std::atomic<bool>& over) {
     for (std::size_t at; (at = next_++) < parts_.size() && at < invalid_;) {
       if (ended_[at] || over) continue;
-      if (!cases_[at]) cases_[at] = made(table_, parts_[at], limits_);
+      if (!cases_[at]) cases_[at] = made(table_, *parts_[at], limits_);
       ended_[at] = cases_[at]->advance();
       if (!ended_[at])
         left_ = true;
@@ -182,7 +184,7 @@ class Cases {
   }
 
   Table& table_;
-  const std::vector<Part>& parts_;
+  Parts parts_;
   const sweep::Limits& limits_;
   std::vector<std::unique_ptr<Case>> cases_;
   std::vector<char> ended_;
@@ -239,7 +241,7 @@ Ref judge(Table& table, const Columns& columns, const Limit& limit) {
 
   auto told = owned(PyList_New(0));
   for (std::size_t at = 0; at < cases.size(); at++) {
-    auto& part = parts[at];
+    auto& part = *parts[at];
     auto& verdict = cases.verdict(at);
     auto states = owned(PyList_New(0));
     for (auto number : verdict.states) {

@@ -52,7 +52,7 @@ struct Columns {
 
 // Operations of one part of a history that the model judges, and the events they came from.
 struct Part {
-  int key;  // number of the value that they have in common
+  int key = 0;  // number of the value that they have in common
   Problem problem{};
   std::vector<std::int32_t> invocations{};    // by operation: index of its event
   std::vector<std::int32_t> indexes{};        // by event of the problem: index of the history's
@@ -62,6 +62,16 @@ struct Part {
   std::vector<const sweep::Edit*> edits{};    // SEQUENCE: what they do
   std::size_t operations = 0, events = 0;     // that there will be, then that there are
 
+  // Be another; the room that there is stays.
+  void begin(int value) {
+    key = value;
+    open = widest = 0;
+    operations = events = 0;
+    names.clear();
+    guarded.clear();
+    edits.clear();
+    problem.facts.clear();
+  }
   void count(bool returns) {
     operations++;
     events += returns ? 2 : 1;

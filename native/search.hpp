@@ -11,7 +11,7 @@
 
 #include <array>
 #include <iterator>
-#include <optional>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 
@@ -139,7 +139,7 @@ class Search {
   }
 
   Sweep<Machine, W>& sweeping() {
-    if (!sweep_) sweep_.emplace(machine_, problem_, limits_.stop);
+    if (!sweep_) sweep_ = std::make_unique<Sweep<Machine, W>>(machine_, problem_, limits_.stop);
     return *sweep_;
   }
 
@@ -247,7 +247,7 @@ class Search {
   const Problem& problem_;
   int initial_;
   const Limits& limits_;
-  std::optional<Sweep<Machine, W>> sweep_;
+  std::unique_ptr<Sweep<Machine, W>> sweep_;  // made when it is needed first: it is large
   bool descended_ = false, losses_ = false;
   std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;

@@ -1,7 +1,8 @@
 // What is known of a model: its values, symbols and states as numbers, kept from one history to the next.
 #pragma once
 
-#include <optional>
+#include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -115,8 +116,14 @@ class Table {
   std::string beginning;
   bool others = false;  // the last history has operations that the model does not judge
 
-  std::vector<Part> parts(const Columns& columns) {
-    std::vector<Part> made;
+  // Parts of a history, until there is another.
+  std::span<const std::unique_ptr<Part>> parts(const Columns& columns) {
+    std::size_t count = 0;
+    auto made = [this](std::size_t part) -> Part& { return *parts_[part]; };
+    auto begin = [&](int key) {
+      if (count == parts_.size()) parts_.push_back(std::make_unique<Part>());
+      made(count++).begin(key);
+    };
     others = false;
     named_.assign(static_cast<std::size_t>(PyList_Size(columns.names)), UNMET);
     items_.are(columns.items);
@@ -127,29 +134,29 @@ class Table {
     for (auto at : invocations_) {
       auto known = meaning(columns, at);
       if (known.symbol < 0) continue;
-      if (made.empty()) made.push_back({known.key});
-      if (made[last].key != known.key) {
-        by_key.try_emplace(made[0].key, 0, 0);
-        auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(made.size()));
-        if (fresh) made.push_back({known.key});
+      if (!count) begin(known.key);
+      if (made(last).key != known.key) {
+        by_key.try_emplace(made(0).key, 0, 0);
+        auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(count));
         last = *place;
+        if (fresh) begin(known.key);
       }
       places_[at] = {last, known.symbol};
-      made[last].count(columns.returns(at));
+      made(last).count(columns.returns(at));
     }
-    for (auto& part : made) part.make_room();
+    for (std::size_t part = 0; part < count; part++) made(part).make_room();
     for (auto at : invocations_)
-      if (auto& place = places_[at]; place.part >= 0) place.number = made[place.part].call(at, place.number, columns.returns(at));
+      if (auto& place = places_[at]; place.part >= 0) place.number = made(place.part).call(at, place.number, columns.returns(at));
     for (std::size_t at = 0; at < columns.size; at++) {
       bool called = columns.types[at] == INVOKE;
       auto of = called ? static_cast<std::int64_t>(at) : columns.partners[at];
       if (of < 0) continue;
       auto place = places_[of];
-      if (place.part >= 0) made[place.part].happened(static_cast<std::int32_t>(at), place.number, called);
+      if (place.part >= 0) made(place.part).happened(static_cast<std::int32_t>(at), place.number, called);
     }
     if (kind == Kind::ANY) find_out();
-    for (auto& part : made) name(part);
-    return made;
+    for (std::size_t part = 0; part < count; part++) name(made(part));
+    return {parts_.data(), count};
   }
 
  private:
@@ -214,7 +221,9 @@ class Table {
     if (named_[place] == UNMET) {
       auto f = item(columns.names, place);
       auto name = values.number(f.it);
-      named_[place] = truth(call(judges_, f.it).it) ? name : OTHER;
+      auto [judged, fresh] = judged_.try_emplace(name, 0, OTHER);
+      if (fresh && truth(call(judges_, f.it).it)) *judged = name;
+      named_[place] = *judged;
     }
     return named_[place];
   }
@@ -341,11 +350,15 @@ class Table {
   Ref define_, judges_, refusal_, verbs_;
   bool keyed_;
   int nothing_ = 0;
-  std::vector<std::int32_t> invocations_;  // of the columns
-  std::vector<Place> places_;              // by invocation
-  std::vector<int> named_;  // by place in the columns' names: number, UNMET or OTHER
-  Items items_;             // of the columns
-  Flat<int> refusals_;      // by error's number: what refused() tells
+  // Of the columns: made anew for each, in the room that there is.
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<std::int32_t> invocations_;
+  std::vector<Place> places_;  // by invocation
+  std::vector<int> named_;     // by place in names: number, UNMET or OTHER
+  Items items_;
+
+  Flat<int> judged_;    // by name's number: that, or OTHER
+  Flat<int> refusals_;  // by error's number: what refused() tells
   Flat<Known> known_;
   Flat<int> alike_;
   std::unordered_map<std::string, int> edited_;
