@@ -195,7 +195,7 @@ class Cases {
 
 struct Limit {
   double seconds;
-  Py_ssize_t bytes;
+  std::size_t bytes;
   bool others;
   Py_ssize_t effort;
   int patience;
@@ -210,17 +210,18 @@ Ref judge(Table& table, const Columns& columns, const Limit& limit) {
   std::atomic<bool> interrupted{false};
   auto main = std::this_thread::get_id();
   auto milliseconds = [&] { return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count(); };
-  auto poll = [&] {
-    if (interrupted || milliseconds() - polled < 50) return;
-    polled = milliseconds();
+  auto poll = [&](std::int64_t now) {
+    if (interrupted || now - polled < 50) return;
+    polled = now;
     Holding lock;
     if (PyErr_CheckSignals() < 0) over = interrupted = true;
   };
   std::atomic<Py_ssize_t> asked{0};
   auto stop = [&](std::size_t held) {
-    if (std::this_thread::get_id() == main) poll();
+    auto now = milliseconds();
+    if (std::this_thread::get_id() == main) poll(now);
     if (limit.effort && ++asked > limit.effort) over = true;
-    if (held > static_cast<std::size_t>(limit.bytes) || static_cast<double>(milliseconds()) > limit.seconds * 1000) over = true;
+    if (held > limit.bytes || static_cast<double>(now) > limit.seconds * 1000) over = true;
     return over.load();
   };
   sweep::Limits limits{stop, limit.patience};
@@ -231,7 +232,7 @@ Ref judge(Table& table, const Columns& columns, const Limit& limit) {
   auto* saved = PyEval_SaveThread();
   std::exception_ptr failed;
   try {
-    cases.decide(threads, over, poll);
+    cases.decide(threads, over, [&] { poll(milliseconds()); });
   } catch (...) {
     failed = std::current_exception();
   }
@@ -307,8 +308,10 @@ PyObject* check(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return safely([&] {
     if (count != 6 || !PyTuple_Check(arguments[0])) throw std::invalid_argument("expected columns, seconds, bytes, others, effort, patience");
     Given given(arguments[0]);
-    Limit limit{PyFloat_AsDouble(arguments[1]), PyLong_AsSsize_t(arguments[2]), truth(arguments[3]), PyLong_AsSsize_t(arguments[4]),
-                number(arguments[5])};
+    int beyond = 0;  // more than there can be is as good as no limit
+    auto bytes = PyLong_AsLongLongAndOverflow(arguments[2], &beyond);
+    Limit limit{PyFloat_AsDouble(arguments[1]), beyond ? SIZE_MAX : static_cast<std::size_t>(bytes), truth(arguments[3]),
+                PyLong_AsSsize_t(arguments[4]), number(arguments[5])};
     if (PyErr_Occurred()) throw PythonError{};
     return judge(*reinterpret_cast<Object*>(self)->table, given.columns, limit);
   });

@@ -154,6 +154,12 @@ class Special {
 inline std::optional<special::Settled> settle_register(const std::vector<sweep::Guarded>& symbols, const Problem& problem, int initial,
                                                        const std::function<void()>& poll) {
   using sweep::Guarded;
+  std::vector<bool> done(symbols.size());
+  for (auto symbol : problem.symbols) {  // most have a value written twice: that is seen soon
+    bool writes = symbols[symbol].test == Guarded::ALWAYS && symbols[symbol].then != Guarded::KEEP;
+    if (writes && done[symbol]) return {};
+    done[symbol] = true;
+  }
   std::vector<bool> written;
   auto first = [&](std::int32_t value) {
     auto at = static_cast<std::size_t>(value);

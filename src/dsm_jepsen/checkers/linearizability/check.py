@@ -1,6 +1,5 @@
 """Judge a history by a model: whether every operation seems to happen at once, between call and return."""
 
-import sys
 from array import array
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,7 +156,7 @@ def _with_kernel(
 ) -> list[twin.Answer]:
     table = asked.table()
     answers: list[twin.Answer] | None = table.check(
-        columns, limit.seconds, min(limit.bytes, sys.maxsize), others, effort, patience
+        columns, limit.seconds, limit.bytes, others, effort, patience
     )
     if answers is None:
         refuse_others(columns, asked.model)
