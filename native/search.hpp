@@ -106,7 +106,8 @@ class Search {
     }
     auto at = outcome.event;
     if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
-    if (outcome.end == End::STUCK && (!outcome.pruned || at + 1 == until_)) return decided(Verdict::INVALID);
+    bool exact = !outcome.pruned || at + 1 == until_;
+    if (outcome.end == End::STUCK && (exact || (at == verdict_.event && impossible(at)))) return decided(Verdict::INVALID);
     auto& window = widened(at);
     if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) return given_up();
     if (!losses_) return false;
@@ -124,11 +125,11 @@ class Search {
   bool descended() {
     if (W > 1 || limits_.patience < 0) return false;
     Descent<Machine> descent(machine_, problem_, initial_, limits_);
-    for (auto [share, back] : TRIES) {
-      auto outcome = descent.run(limits_.patience / share);
+    for (auto& each : TRIES) {
+      auto outcome = descent.run(limits_.patience / each.share);
       bool valid = outcome.end == End::EXPLAINED;
       if (outcome.end == End::STOPPED && descent.lacking()) return false;
-      if (outcome.end == End::STOPPED && !impossible(outcome.event, back)) continue;
+      if (outcome.end == End::STOPPED && !impossible(outcome.event, each)) continue;
       verdict_.event = outcome.event;
       verdict_.states = std::move(outcome.states);
       verdict_.order = descent.order();
@@ -143,15 +144,23 @@ class Search {
     return *sweep_;
   }
 
-  // Whether a return cannot be explained by so many events before it, whatever came before these.
-  bool impossible(std::int32_t event, std::int32_t events) {
+  struct Try {
+    int share;           // of the patience
+    std::int32_t back;   // events to look back at where that was not enough, at most,
+    std::int32_t width;  // while so many operations that return are open
+  };
+
+  // Whether a return cannot be explained by what came just before it, whatever came before that.
+  bool impossible(std::int32_t event, const Try& limits) {
     if constexpr (requires { machine_.alike(problem_, event, event); }) {
-      auto from = std::max(event - events, 0);
+      auto from = began(event, limits);
       auto states = from ? machine_.alike(problem_, from, event + 1) : std::vector{initial_};
-      auto beam = losses_ ? NEAR / 4 : NEAR;
-      if (states.size() > beam) return false;
-      auto outcome = sweeping().run(states, {beam, {}, 0, event + 1, nullptr, from});
-      return outcome.end == End::STUCK && !outcome.pruned;
+      if (states.size() > NEAR) return false;
+      auto stuck = [&](std::size_t beam, std::int32_t plenty) {
+        auto outcome = sweeping().run(states, {beam, {}, plenty, event + 1, nullptr, from});
+        return outcome.end == End::STUCK && !outcome.pruned;
+      };
+      return stuck(NEAR, event + 1) || (losses_ && stuck(NEAR / 4, 0));
     } else
       return false;
   }
@@ -208,11 +217,26 @@ class Search {
     return decided(Verdict::INVALID);
   }
 
-  struct Try {
-    int share;          // of the patience
-    std::int32_t back;  // events to look back at where that was not enough
-  };
-  static constexpr std::array<Try, 3> TRIES{{{4, 64}, {2, 256}, {1, 1024}}};
+  // The same, however far has to be looked back; looked at once for each event.
+  bool impossible(std::int32_t event) {
+    if (limits_.patience < 0 || std::exchange(looked_, event) == event) return false;
+    return std::any_of(TRIES.begin(), TRIES.end(), [&](auto& each) { return impossible(event, each); });
+  }
+
+  // The first event to look back at.
+  std::int32_t began(std::int32_t event, const Try& limits) const {
+    auto change = [&](std::int32_t at) {
+      auto op = problem_.events[at];
+      return op < 0 ? -1 : problem_.returns[op] != Problem::NEVER;
+    };
+    std::int32_t open = 0;
+    for (std::int32_t at = 0; at < event; at++) open += change(at);
+    auto from = event;
+    for (; from > 0 && from > event - limits.back && open <= limits.width; from--) open -= change(from - 1);
+    return from;
+  }
+
+  static constexpr std::array<Try, 3> TRIES{{{4, 64, 8}, {2, 256, 16}, {1, 1024, 64}}};
   static constexpr std::size_t NARROW = 2, NEAR = 128, WIDE = 4096, WINDOWS = 64;
   static constexpr int REFINED = 8;  // times in turn: that is cheap
 
@@ -249,6 +273,7 @@ class Search {
   const Limits& limits_;
   std::unique_ptr<Sweep<Machine, W>> sweep_;  // made when it is needed first: it is large
   bool descended_ = false, losses_ = false;
+  std::int32_t looked_ = -1;  // at last
   std::size_t beam_, spent_ = 0;
   std::vector<Window> windows_;
   bool refining_ = true;

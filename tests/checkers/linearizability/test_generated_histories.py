@@ -100,15 +100,20 @@ def test_what_is_shown_by_looking_back_is_shown_by_sweeping_the_whole(
 
 
 @tried
-@given(name=registers("ok"), seed=st.integers(0, 1 << 32), back=st.integers(1, 6) | st.integers(7, 80))
+@given(
+    name=registers("ok"),
+    seed=st.integers(0, 1 << 32),
+    back=st.integers(1, 6) | st.integers(7, 80),
+    width=st.sampled_from([3, 64]),
+)
 def test_of_a_right_history_nothing_is_impossible_however_little_is_looked_back_at(
-    histories: ModuleType, name: str, seed: int, back: int
+    histories: ModuleType, name: str, seed: int, back: int, width: int
 ) -> None:
     table = Table(Meaning(histories.model_of(name)))
     (part,) = table.parts(histories.history(name, seed).columns)
     search = Search(table.machine(part.problem), part.problem, table.initial, lambda: False, PATIENCE)
     returns = [place for place, event in enumerate(part.problem.events) if event < 0]
-    assert not any(search.impossible(place, back) for place in returns[-40:])
+    assert not any(search.impossible(place, back, width) for place in returns[-40:])
 
 
 def test_a_seed_gives_the_same_history_again_and_another_one_another(histories: ModuleType) -> None:

@@ -104,7 +104,7 @@ def check_columns(
         native: use the kernel, if there is one.
         others: whether there may be operations that are not the model's business.
         effort: how often the budget may be looked at; 0 for no end. Counted, it is the same each time.
-        patience: of a descent.
+        patience: of a descent; below 0 the whole is swept, without one and without looking back.
 
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.

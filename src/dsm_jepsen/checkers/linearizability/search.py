@@ -32,8 +32,8 @@ from dsm_jepsen.checkers.linearizability.problem import (
 )
 from dsm_jepsen.checkers.linearizability.sweep import Sweep
 
-_TRIES = ((4, 64), (2, 256), (1, 1024))
-"""The patience is divided by this, and then so many events are looked back at."""
+_TRIES = ((4, 64, 8), (2, 256, 16), (1, 1024, 64))
+"""The patience is divided by this, then so many events are looked back at, while so much is open."""
 
 _NARROW = 2
 _NEAR = 128
@@ -86,6 +86,7 @@ class Search:
         self._stop = stop
         self._patience = patience
         self._descended = patience < 0
+        self._looked = -1  # event, at last
         self._sweep = Sweep(machine, problem, stop)
         self._losses = any(
             returns == NEVER and not problem.facts[symbol] & OBSERVES
@@ -116,7 +117,8 @@ class Search:
             found.order = ordered(self._sweep.steps(), self._problem, self._machine, initial)
         if outcome.end is End.EXPLAINED and self._until == NEVER:
             return self._decided(True)
-        if outcome.end is End.STUCK and (not outcome.pruned or at + 1 == self._until):
+        exact = not outcome.pruned or at + 1 == self._until
+        if outcome.end is End.STUCK and (exact or (at == found.event and self._looks_impossible(at))):
             return self._decided(False)
         window = self._widened(at)
         if outcome.end is End.STOPPED or (self._until != NEVER and window.beam > _WIDE):
@@ -130,10 +132,10 @@ class Search:
     def _descend(self) -> bool:
         self._descended = True
         descent = Descent(self._machine, self._problem, self._initial, self._stop)
-        for share, back in _TRIES:
+        for share, back, width in _TRIES:
             outcome = descent.run(self._patience // share)
             if outcome.end is not End.STOPPED or (
-                not descent.lacking and self.impossible(outcome.event, back)
+                not descent.lacking and self.impossible(outcome.event, back, width)
             ):
                 self.found = Found(None, outcome.event, outcome.states, descent.order, 1)
                 return self._decided(outcome.end is End.EXPLAINED)
@@ -141,17 +143,43 @@ class Search:
                 break
         return False
 
-    def impossible(self, event: int, back: int) -> bool:
-        """Whether a return cannot be explained by so many events before it, whatever came before these."""
-        start = max(event - back, 0)
+    def impossible(self, event: int, back: int, width: int) -> bool:
+        """Whether a return cannot be explained by what came just before it, whatever came before that.
+
+        Args:
+            event: the return, before which all is explained.
+            back: events to look back at, at most.
+            width: while so many operations that return are open.
+        """
+        start = self._began(event, back, width)
         states = self._machine.alike(self._problem, start, event + 1)
         if states and not start:
             states = [self._initial]
-        beam = _NEAR // 4 if self._losses else _NEAR
-        if not 0 < len(states) <= beam:
+        if not 0 < len(states) <= _NEAR:
             return False
-        outcome = self._sweep.run(states, Bounds(beam, until=event + 1, start=start))
-        return outcome.end is End.STUCK and not outcome.pruned
+
+        def stuck(beam: int, plenty: int) -> bool:
+            outcome = self._sweep.run(states, Bounds(beam, plenty=plenty, until=event + 1, start=start))
+            return outcome.end is End.STUCK and not outcome.pruned
+
+        return stuck(_NEAR, event + 1) or (self._losses and stuck(_NEAR // 4, 0))
+
+    def _looks_impossible(self, event: int) -> bool:
+        """The same, however far has to be looked back; looked at once for each event."""
+        if self._patience < 0 or self._looked == event:
+            return False
+        self._looked = event
+        return any(self.impossible(event, back, width) for _, back, width in _TRIES)
+
+    def _began(self, event: int, back: int, width: int) -> int:
+        """The first event to look back at."""
+        events, returns = self._problem.events, self._problem.returns
+        changes = [-1 if one < 0 else int(returns[one] != NEVER) for one in events[:event]]
+        start, open_ = event, sum(changes)
+        while start > max(event - back, 0) and open_ <= width:
+            start -= 1
+            open_ -= changes[start]
+        return start
 
     def _counted(self, window: Window, at: int) -> bool:
         """Look whether it is stuck for want of what the beam left out.
