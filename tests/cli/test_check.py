@@ -244,7 +244,12 @@ def test_without_a_model_all_are_listed(check: Check) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(["--model", "cas-regster"], "did you mean cas-register?", id="model, nearly"),
+        pytest.param(["--model", "cas-regster"], "did you mean cas-register", id="model, nearly"),
+        pytest.param(["--model", "fifo"], "did you mean fifo-queue?", id="model, a part of its name"),
+        pytest.param(["--model", "Lock"], "did you mean reentrant-lock or fenced-lock?", id="a part of two"),
+        pytest.param(
+            ["--model", "zzz"], "unknown model 'zzz'; there are: cas-register, ", id="model, far off"
+        ),
         pytest.param(
             ["--model", "mutex", "--initial", "1"], "mutex has no initial value", id="no initial value"
         ),

@@ -18,7 +18,7 @@ from dsm_jepsen.cli._commands import _show as show
 from dsm_jepsen.cli._commands import _store as store
 from dsm_jepsen.cli._commands import _word as word
 from dsm_jepsen.history import HistoryError, edn, line_of, read_history
-from dsm_jepsen.scenarios import judge
+from dsm_jepsen.scenarios import judge, unknown
 
 _STORED = "history.jsonl"
 """A run's history, in its folder."""
@@ -30,7 +30,7 @@ _BUDGET = Budget()
 
 @click.command("check")
 @click.argument("history", type=click.Path(exists=True, allow_dash=True, path_type=Path))
-@click.option("--model", help="What it should have been; without a name that exists, all are listed.")
+@click.option("--model", help="What it should have been; without it, all that there are are listed.")
 @click.option("--initial", help="The model's value at first, as JSON or EDN, where it has one to choose.")
 @click.option(
     "--budget-seconds",
@@ -64,7 +64,7 @@ def check(history: Path, model: str | None, initial: str | None, as_json: bool, 
             return _judge(history.parent)
         raise HistoryError(f"{history} does not say what it should have been: name a --model{_models()}")
     try:
-        chosen = named(model) if initial is None else named(model, _value(initial))
+        chosen = _model(model, initial)
         limit = Budget(seconds=budget["budget_seconds"], bytes=budget["budget_memory"] << 20)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
@@ -101,6 +101,14 @@ def _judge_by(model: Any, name: str, path: Path, limit: Budget, *, as_json: bool
         for line_ in _lines(found):
             click.echo(line_)
     return EXIT_CODES[found.valid]
+
+
+def _model(name: str, initial: str | None) -> Any:
+    try:
+        model = named(name)
+    except ValueError as error:
+        raise click.UsageError(unknown("model", name, MODELS)) from error
+    return model if initial is None else named(name, _value(initial))
 
 
 def _value(text: str) -> Any:

@@ -6,6 +6,7 @@ from dsm_jepsen.scenarios._base import Settings as Settings
 from dsm_jepsen.scenarios._base import Workload as Workload
 from dsm_jepsen.scenarios._base import find_scenario as find_scenario
 from dsm_jepsen.scenarios._base import scenarios as scenarios
+from dsm_jepsen.scenarios._base import unknown as unknown
 from dsm_jepsen.scenarios._clusters import Findings as Findings
 from dsm_jepsen.scenarios._clusters import probe as probe
 from dsm_jepsen.scenarios._file import open_scenario as open_scenario

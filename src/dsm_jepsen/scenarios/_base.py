@@ -116,8 +116,9 @@ class Scenario:
 
 
 def unknown(kind: str, name: str, known: Mapping[str, object], whose: str = "") -> str:
-    """Say that a name is not known, and which it might have been."""
-    near = get_close_matches(name, known, n=2, cutoff=0.5)
+    """Say that a name is not known, and which it might have been: all that contain it, else those like it."""
+    near = [one for one in known if name and name.lower() in one]
+    near = near or get_close_matches(name, known, n=2, cutoff=0.5)
     hint = (
         f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
     )
