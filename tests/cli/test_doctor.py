@@ -1,8 +1,11 @@
 """The doctor tells what can run here: no more than a run would do, and no less."""
 
 import os
+import pty
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -109,6 +112,49 @@ def test_the_exit_code_tells_a_script_whether_what_it_asks_for_can_be_used(
     no = Findings(unusable="no")
     tried({"docker": no, "local/zookeeper": no})
     assert run_command(["doctor", *arguments.split()]) == code
+
+
+TELLS = """
+from dsm_jepsen.cli import _doctor, run_command
+from dsm_jepsen.scenarios import Findings
+_doctor.probe = lambda _options: Findings()
+run_command(["doctor"])
+"""
+
+
+def doctor_at(descriptor: int) -> subprocess.Popen[bytes]:
+    """Start the doctor with both its outputs there."""
+    environment = {**os.environ, "TERM": "xterm"}
+    return subprocess.Popen(
+        [sys.executable, "-c", TELLS], stdout=descriptor, stderr=descriptor, env=environment
+    )
+
+
+def test_at_a_terminal_what_is_tried_is_gone_before_the_page_begins() -> None:
+    ours, theirs = pty.openpty()
+    seen = b""
+    with doctor_at(theirs):
+        os.close(theirs)
+        with suppress(OSError):  # Linux's word for an end
+            while part := os.read(ours, 4096):
+                seen += part
+    os.close(ours)
+    spun, _, page = seen.decode().partition("dsm-jepsen ")
+    assert "trying docker with zookeeper" in spun
+    assert spun.endswith("\x1b[2K"), "its line was not emptied"
+    assert "needs" in page
+    assert "trying" not in page
+    assert "\x1b" not in page
+
+
+def test_elsewhere_there_is_the_page_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    with path.open("wb") as file, doctor_at(file.fileno()) as doctor:
+        assert doctor.wait(60) == 0
+    told = path.read_text()
+    assert told.startswith("dsm-jepsen ")
+    assert "trying" not in told
+    assert "\x1b" not in told
 
 
 @given(st.dictionaries(st.sampled_from(Capability), st.just("why not")))

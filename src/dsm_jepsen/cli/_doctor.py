@@ -24,7 +24,7 @@ from dsm_jepsen.cli._commands import _debug as debug
 from dsm_jepsen.cli._commands import _own_process as own_process
 from dsm_jepsen.cli._commands import _zookeeper_home as zookeeper_home
 from dsm_jepsen.cli._machines import machine_options, take_machines
-from dsm_jepsen.cli._progress import progress
+from dsm_jepsen.cli._progress import spinner
 from dsm_jepsen.nemesis import describe
 from dsm_jepsen.scenarios import Findings, Options, probe, scenarios, warning_of
 from dsm_jepsen.scenarios.runner import CLUSTERS, STORES
@@ -75,8 +75,8 @@ def doctor(cluster: str | None, store: str | None, zookeeper_home: Path | None, 
 
 def _try(options: Options) -> Findings:
     if options.cluster in {"docker", "ssh"}:
-        with progress("doctor") as say:
-            say(f"trying {options.cluster} with {options.store}")
+        with spinner("doctor") as show:
+            show(f"trying {options.cluster} with {options.store}")
             return probe(options)
     if options.cluster == "local" and os.geteuid() != 0 and own_process():
         # In a process of its own: who becomes root of a user namespace is cut off from the other clusters.

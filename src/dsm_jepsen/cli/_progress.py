@@ -15,6 +15,16 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield lambda phase: click.echo(f"{title}: {phase}", err=True)
         return
+    with spinner(title) as show:
+        yield show
+
+
+@contextmanager
+def spinner(title: str) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows each phase as it begins: at a terminal only, and nothing of it stays."""
+    if not sys.stderr.isatty():
+        yield lambda _phase: None
+        return
     from rich.console import Console
 
     with Console(stderr=True).status(title) as status:
