@@ -42,14 +42,9 @@ def run_command(arguments: Sequence[str], *, own_process: bool = False) -> int:
         arguments: after the command's name.
         own_process: whether the process is there for this alone: then it may change what the process is.
     """
-    # A shell that starts us in the background of a script has us ignore Ctrl-C, and so all that rests on it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A polite end is an interruption: faults are healed and processes removed on the same way out.
-    for polite in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(polite) != signal.SIG_IGN:  # as nohup asks for
-            signal.signal(polite, lambda *_: signal.raise_signal(signal.SIGINT))
     debug = "--debug" in arguments
     try:
+        _listen()
         code = app.main(
             list(arguments) or ["--help"], prog_name="dsm-jepsen", standalone_mode=False, obj=own_process
         )
@@ -66,6 +61,15 @@ def run_command(arguments: Sequence[str], *, own_process: bool = False) -> int:
         words = f"the harness failed: {type(error).__name__}: {error} (--debug shows where)"
         return _say(HARNESS_FAILED, words, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _listen() -> None:
+    # A shell that starts us in the background of a script has us ignore Ctrl-C, and so all that rests on it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A polite end is an interruption: faults are healed and processes removed on the same way out.
+    for polite in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(polite) != signal.SIG_IGN:  # as nohup asks for
+            signal.signal(polite, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _say(code: int, words: str, *, debug: bool) -> int:
