@@ -53,8 +53,8 @@ class Part:
             found to be invalid, which is enough.
         event: invalid: index of the return that cannot be explained, or of an earlier one where that was
             foreseen (strings and lists; the counterexample's is exact); unknown: all before it is valid.
-        states: invalid: what the machine could have been in when that operation took effect; none if it was
-            settled without a search.
+        states: invalid: what the machine could have been in when that operation took effect, as far as the
+            search met it; none if it was settled without one.
         order: indexes of the invocations that took effect, in an order that explains all before ``event``.
         widest: the most explanations there were at one moment.
         operations: how many were judged.
