@@ -164,42 +164,38 @@ class History:
         types.append(code)
         processes.append(process)
         partners.append(start)
-        fs.append(self._name(op.f))
-        values.append(self._number(op.value))
-        errors.append(self._number(op.error))
+        name = self._names.get(op.f)
+        fs.append(self._name(op.f) if name is None else name)
+        values.append(0 if op.value is None else self._number(op.value))
+        errors.append(0 if op.error is None else self._number(op.error))
         if start != _NONE:
             partners[start] = index
         if op.extra:
             self._extras[index] = op.extra
 
     def _name(self, f: str) -> int:
-        number = self._names.get(f)
-        if number is None:
-            number = self._names[f] = len(self._names)
-            self.columns.names.append(sys.intern(f))
-        return number
+        """Give a new name a number."""
+        self.columns.names.append(sys.intern(f))
+        return self._names.setdefault(f, len(self._names))
 
     def _number(self, value: Any) -> int:
         """Give a value's number: one that may change has one of its own each time."""
-        if value is None:
-            return 0
-        items, numbers = self.columns.items, self._numbers
-        plain = type(value) in _PLAIN
-        number = numbers.get(value) if plain else None
-        if number is None:
-            number = len(items)
+        items = self.columns.items
+        number = len(items)
+        if type(value) in _PLAIN:
+            numbers = self._numbers
+            if len(numbers) == _KNOWN:
+                numbers.clear()
+            number = numbers.setdefault(value, number)
+        if number == len(items):
             items.append(value)
-            if plain:
-                if len(numbers) == _KNOWN:
-                    numbers.clear()
-                numbers[value] = number
         return number
 
     def _check_fields(self, op: Op) -> None:
         """Refuse what no process could have reported at this place, whatever came before."""
         index, time, process = op.index, op.time, op.process
-        if index != len(self):
-            _refuse(op, f"expected index {len(self)}: number events densely from 0 as they happen")
+        if index != len(self._times):
+            _refuse(op, f"expected index {len(self._times)}: number events densely from 0 as they happen")
         if op.type not in _CODES:
             _refuse(op, f"type {op.type!r} is unknown, expected one of {', '.join(type_names)}")
         if type(time) is not int or not -1 <= time < _NUMBERS:
@@ -237,10 +233,11 @@ class History:
         start = self._open.get(process, _NONE)
         if start == _NONE:
             _refuse(op, f"process {process} completes {op.f!r} but has nothing open: invoke it first")
-        if self.columns.f(start) != op.f:
+        _, _, _, fs, _, _, names, _ = self.columns
+        if names[fs[start]] != op.f:
             _refuse(
                 op,
-                f"process {process} completes {op.f!r} but invoked {self.columns.f(start)!r} at event "
+                f"process {process} completes {op.f!r} but invoked {names[fs[start]]!r} at event "
                 f"{start}: a completion has the f of its invocation",
             )
         return start
