@@ -30,6 +30,7 @@ without the rule.
 ``native/sweep.hpp`` is the same search in C++.
 """
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -87,7 +88,7 @@ class Sweep:
         self._slots: dict[int, int] = {}  # an open operation's bit: the operation
         self._order: list[int] = []  # bits of open operations that change something, first to return first
         self._bits: dict[int, int] = {}
-        self._observers = self._total = 0
+        self._taken = self._observers = self._total = 0  # bits
         self._calls: list[list[int]] = [[] for _ in self._lost]
         self._offered: list[int] = []
         for event in self._problem.events[: bounds.start]:
@@ -132,8 +133,8 @@ class Sweep:
                     self._offered.append(kind)
                 self._calls[kind].append(operation)
             return
-        taken = sum(self._slots)
-        bit = ~taken & (taken + 1)  # the lowest that is free
+        bit = ~self._taken & (self._taken + 1)  # the lowest that is free
+        self._taken |= bit
         self._slots[bit] = operation
         self._bits[operation] = bit
         facts = self._problem.facts[symbol]
@@ -142,8 +143,7 @@ class Sweep:
             return
         if facts & TOTAL:
             self._total |= bit
-        self._order.append(bit)
-        self._order.sort(key=lambda one: returns[self._slots[one]])
+        insort(self._order, bit, key=lambda one: returns[self._slots[one]])
 
     def _returned(self, operation: int) -> bool:
         bit = self._bits.pop(operation)
@@ -165,6 +165,7 @@ class Sweep:
             self._outcome.states = list(self._seen)
             return False
         del self._slots[bit]
+        self._taken ^= bit
         self._observers &= ~bit
         self._total &= ~bit
         if bit in self._order:
