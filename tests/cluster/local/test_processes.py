@@ -202,6 +202,15 @@ def test_a_kill_reaches_what_the_child_itself_started(child: Spawn) -> None:
     asyncio.run(main())
 
 
+def test_whoever_must_know_whether_it_is_dying_waits_for_that(child: Spawn) -> None:
+    dying, alive, never = child("import time; time.sleep(0.3)"), child(COUNT), child(COUNT)
+    dying.process.start()
+    alive.process.start()
+    assert dying.process.ends_within(10)
+    assert not alive.process.ends_within(0.01)
+    assert never.process.ends_within(0)
+
+
 def test_last_words_are_the_end_of_the_log_and_where_it_is(child: Spawn) -> None:
     one = child("for n in range(1000): print('line', n)")
 

@@ -16,6 +16,7 @@ from dsm_jepsen.cluster.local.processes import Process
 from dsm_jepsen.env import Damage, RefusedError
 
 _TIMEOUT_S = 60
+_DYING_S = 2
 _PYTHON = (sys.executable, "-I", "-S")
 
 
@@ -111,7 +112,8 @@ class Disks:
             try:
                 return int(_run(node, (*_PYTHON, disk.__file__, verb, folder, str(member.pid))))
             except RefusedError:
-                if member.running:  # else it has just died, of a full disk perhaps
+                # It may be dying, of a full disk perhaps: then its disk is gone a moment before it is.
+                if not member.ends_within(_DYING_S):
                     raise
         return int(self._of_dead(node, member, disk.__file__, verb))
 

@@ -129,6 +129,14 @@ class Process:
             assert self._child is not None
             self._child.wait(timeout=_SIGNAL_TIMEOUT_S)
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it has ended, or is about to; waits without leaving the event loop."""
+        if self._child is None:
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(seconds)
+        return not self.running
+
     def report_exit(self) -> None:
         """Tell ``exited``, once, if it has ended on its own."""
         if self._child is not None and not self.running and not self._end_is_known:
