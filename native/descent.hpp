@@ -30,14 +30,14 @@ class Descent {
     for (std::size_t op = 0; op < problem.symbols.size(); op++) losses_[problem.symbols[op]] += problem.returns[op] == Problem::NEVER;
   }
 
-  // What it found; STOPPED if its patience, so many parts of it, is at its end. Then it can go on.
+  // What it found; STOPPED if its patience is at its end, and it can go on, or if it is over.
   Outcome run(int patience) {
     auto end = static_cast<std::int32_t>(problem_.events.size());
-    most_ = patience_ = patience * (1 + end / LONG);
+    most_ = patience_ = std::int64_t{patience} * (1 + end / LONG);
     if (begun_ && !back()) return outcome_;
     begun_ = true;
     while (at_ < end) {
-      if ((at_ & 1023) == 1023 && limits_.stop(held())) return outcome_;
+      if ((at_ & 1023) == 1023 && told_to_stop()) return outcome_;
       auto op = problem_.events[at_];
       if (op >= 0)
         call(op);
@@ -51,8 +51,9 @@ class Descent {
     return outcome_;
   }
 
-  // Whether there were more that never return than it can tell apart: where it is stuck may mean nothing then.
-  bool lacking() const { return lacking_; }
+  // Whether it is of no use to go on, or to look at where it is stuck: it was told to stop, or there were more that
+  // never return than it can tell apart.
+  bool over() const { return stopped_ || lacking_; }
 
   // Operations that took effect before the event, in order; to be taken once.
   std::vector<std::int32_t> order() {
@@ -83,6 +84,8 @@ class Descent {
   static constexpr int CHEAP = 16;  // where less is open the sweep costs less, so there is less patience
   static constexpr std::int32_t LONG = 8192;  // events with which there is twice the patience
   static constexpr std::size_t KEPT = 8192;  // choices
+
+  bool told_to_stop() { return stopped_ = limits_.stop(held()); }
 
   void call(std::int32_t op) {
     if (problem_.returns[op] == Problem::NEVER) {
@@ -249,7 +252,7 @@ class Descent {
   bool back() {
     while (!choices_.empty()) {
       patience_ -= std::max(1, CHEAP / std::max(1, std::popcount(open_)));
-      if (patience_ < 0 || ((dead_.size() & 255) == 255 && limits_.stop(held()))) return false;
+      if (patience_ < 0 || ((dead_.size() & 255) == 255 && told_to_stop())) return false;
       auto choice = choices_.back();
       choices_.pop_back();
       while (at_ > choice.at) uncall(problem_.events[--at_]);
@@ -299,9 +302,9 @@ class Descent {
   Flat<char> dead_;          // moments and such numbers that led nowhere
   bool complete_ = true;   // no choice was forgotten
   bool lacking_ = false;   // operations were left out
-  bool begun_ = false;
-  int most_ = 0;  // patience there ever is: the more the longer that is which would have to be swept
-  int patience_ = 0;
+  bool begun_ = false, stopped_ = false;
+  std::int64_t most_ = 0;  // patience there ever is: the more the longer that is which would have to be swept
+  std::int64_t patience_ = 0;
   Outcome outcome_{End::STOPPED};
 };
 

@@ -120,7 +120,8 @@ class Reader {
       if (field == F && rest.data() == of[F].data() + of[F].size()) throw Unusual{};  // no value
     }
     if (!rest.empty() || of[VALUE].find_first_not_of(' ') == of[VALUE].npos) throw Unusual{};
-    if (of[ERROR].empty()) of[ERROR] = {};
+    if (of[ERROR].empty() || of[ERROR] == nil()) of[ERROR] = {};
+    if (!of[F].starts_with(':') || of[VALUE] == "\"timed-out\"") throw Unusual{};
     // What clients of Jepsen's first years meant; see text.py.
     if (of[TYPE] != ":invoke" && of[VALUE] == ":timed-out") {
       of[TYPE] = of[TYPE] == ":fail" && of[F] == ":read" ? ":fail" : ":info";
@@ -328,10 +329,9 @@ class Reader {
 
   // The number of a name, of which there may be several texts.
   std::int32_t named(PyObject* name) {
-    auto size = PyList_Size(names_.it);
-    for (Py_ssize_t at = 0; at < size; at++)
-      if (PyList_GetItem(names_.it, at) == name) return static_cast<std::int32_t>(at);
-    return add(names_, name);
+    auto [found, fresh] = named_.try_emplace(name, 0);
+    if (fresh) found->second = add(names_, name);
+    return found->second;
   }
 
   Ref translated(std::string_view text) {
@@ -366,6 +366,7 @@ class Reader {
   Ref names_, items_, extras_;
   std::unordered_map<std::string_view, std::int32_t> texts_, words_;  // by text, which lies in what is read
   std::unordered_map<std::string_view, std::unordered_map<std::string_view, std::int32_t>> numbers_by_key_;
+  std::unordered_map<PyObject*, std::int32_t> named_;  // interned: there is one of each
   std::array<std::pair<std::int64_t, std::int32_t>, 4096> met_{};
   std::vector<Process> few_;
   std::unordered_map<std::int64_t, Process> more_;

@@ -307,12 +307,12 @@ void unmake(PyObject* self) {
 PyObject* check(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return safely([&] {
     if (count != 6 || !PyTuple_Check(arguments[0])) throw std::invalid_argument("expected columns, seconds, bytes, others, effort, patience");
-    Given given(arguments[0]);
     int beyond = 0;  // more than there can be is as good as no limit
     auto bytes = PyLong_AsLongLongAndOverflow(arguments[2], &beyond);
     Limit limit{PyFloat_AsDouble(arguments[1]), beyond ? SIZE_MAX : static_cast<std::size_t>(bytes), truth(arguments[3]),
                 PyLong_AsSsize_t(arguments[4]), number(arguments[5])};
     if (PyErr_Occurred()) throw PythonError{};
+    Given given(arguments[0]);
     return judge(*reinterpret_cast<Object*>(self)->table, given.columns, limit);
   });
 }

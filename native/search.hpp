@@ -1,12 +1,13 @@
 // The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 //
-// A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Where it does, the return
-// that it cannot explain may be impossible whatever came long before: then that is shown by a sweep over the last events
-// alone, from every state. Else the whole is swept. A sweep that keeps only
-// the best configurations proves by reaching the end that a history is valid; one in which whatever never returned may
-// happen any number of times proves by getting stuck that it is not. If it does not get stuck, either it used nothing
-// more often than there was of it: then that is an explanation. Or it did; what it used too often is counted from then
-// on. The beam grows meanwhile until nothing is left out.
+// A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Then the whole is swept.
+// Where either is stuck, that return may be impossible whatever came long before: then a sweep over the last events
+// alone, from every state, shows it.
+//
+// A sweep that keeps only the best configurations proves by reaching the end that a history is valid; one in which
+// whatever never returned may happen any number of times proves by getting stuck that it is not. If it does not get
+// stuck, either it used nothing more often than there was of it: then that is an explanation. Or it did; what it used
+// too often is counted from then on. The beam grows meanwhile until nothing is left out.
 #pragma once
 
 #include <array>
@@ -107,7 +108,7 @@ class Search {
     auto at = outcome.event;
     if (outcome.end == End::EXPLAINED && until_ == INT32_MAX) return decided(Verdict::VALID);
     bool exact = !outcome.pruned || at + 1 == until_;
-    if (outcome.end == End::STUCK && (exact || (at == verdict_.event && impossible(at)))) return decided(Verdict::INVALID);
+    if (outcome.end == End::STUCK && (exact || (at == verdict_.event && looks_impossible(at)))) return decided(Verdict::INVALID);
     auto& window = widened(at);
     if (outcome.end == End::STOPPED || (until_ != INT32_MAX && window.beam > WIDE)) return given_up();
     if (!losses_) return false;
@@ -126,9 +127,10 @@ class Search {
     if (W > 1 || limits_.patience < 0) return false;
     Descent<Machine> descent(machine_, problem_, initial_, limits_);
     for (auto& each : TRIES) {
+      if (!LOOKS_BACK && each.share > 1) continue;
       auto outcome = descent.run(limits_.patience / each.share);
       bool valid = outcome.end == End::EXPLAINED;
-      if (outcome.end == End::STOPPED && descent.lacking()) return false;
+      if (outcome.end == End::STOPPED && descent.over()) return false;
       if (outcome.end == End::STOPPED && !impossible(outcome.event, each)) continue;
       verdict_.event = outcome.event;
       verdict_.states = std::move(outcome.states);
@@ -151,9 +153,9 @@ class Search {
   };
 
   // Whether a return cannot be explained by what came just before it, whatever came before that.
-  bool impossible(std::int32_t event, const Try& limits) {
-    if constexpr (requires { machine_.alike(problem_, event, event); }) {
-      auto from = began(event, limits);
+  bool impossible(std::int32_t event, const Try& far) {
+    if constexpr (LOOKS_BACK) {
+      auto from = began(event, far);
       auto states = from ? machine_.alike(problem_, from, event + 1) : std::vector{initial_};
       if (states.size() > NEAR) return false;
       auto stuck = [&](std::size_t beam, std::int32_t plenty) {
@@ -218,13 +220,13 @@ class Search {
   }
 
   // The same, however far has to be looked back; looked at once for each event.
-  bool impossible(std::int32_t event) {
+  bool looks_impossible(std::int32_t event) {
     if (limits_.patience < 0 || std::exchange(looked_, event) == event) return false;
     return std::any_of(TRIES.begin(), TRIES.end(), [&](auto& each) { return impossible(event, each); });
   }
 
   // The first event to look back at.
-  std::int32_t began(std::int32_t event, const Try& limits) const {
+  std::int32_t began(std::int32_t event, const Try& far) const {
     auto change = [&](std::int32_t at) {
       auto op = problem_.events[at];
       return op < 0 ? -1 : problem_.returns[op] != Problem::NEVER;
@@ -232,10 +234,11 @@ class Search {
     std::int32_t open = 0;
     for (std::int32_t at = 0; at < event; at++) open += change(at);
     auto from = event;
-    for (; from > 0 && from > event - limits.back && open <= limits.width; from--) open -= change(from - 1);
+    for (; from > 0 && from > event - far.back && open <= far.width; from--) open -= change(from - 1);
     return from;
   }
 
+  static constexpr bool LOOKS_BACK = requires(const Machine& machine, const Problem& problem) { machine.alike(problem, 0, 0); };
   static constexpr std::array<Try, 3> TRIES{{{4, 64, 8}, {2, 256, 16}, {1, 1024, 64}}};
   static constexpr std::size_t NARROW = 2, NEAR = 128, WIDE = 4096, WINDOWS = 64;
   static constexpr int REFINED = 8;  // times in turn: that is cheap

@@ -218,7 +218,7 @@ class Table {
 
   // The number of a name, or OTHER if the model does not judge it.
   int named(const Columns& columns, std::int32_t place) {
-    if (named_[place] == UNMET) {
+    if (named_.at(place) == UNMET) {  // a model may have changed the columns meanwhile
       auto f = item(columns.names, place);
       auto name = values.number(f.it);
       auto [judged, fresh] = judged_.try_emplace(name, 0, OTHER);

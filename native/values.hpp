@@ -94,7 +94,7 @@ class Items {
   }
   Ref object(std::int32_t place) const { return item(list_, place); }
   int number(std::int32_t place, Values& values) {
-    if (numbers_[place] == UNMET) numbers_[place] = values.number(object(place).it);
+    if (numbers_.at(place) == UNMET) numbers_[place] = values.number(object(place).it);
     return numbers_[place];
   }
 

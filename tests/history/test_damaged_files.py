@@ -56,6 +56,14 @@ def read(content: bytes) -> list[Any] | str:
         return str(error)
 
 
+def as_without_the_kernel(content: bytes) -> bool:
+    """Whether a file is read, or refused, as the reader in Python does it."""
+    found = read(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_recorded, "_native", None)
+        return found == read(content)
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     content=st.sampled_from(FILES), blows=st.lists(BLOWS, min_size=1, max_size=6), length=st.integers(1, 400)
@@ -66,11 +74,25 @@ def test_a_damaged_file_is_read_as_without_the_kernel_or_refused(
     for at, gone, piece in blows:
         content = content[:at] + piece + content[at + gone :]
     content = content[:length] if length < 200 else content
-    found = read(content)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_recorded, "_native", None)
-        expected = read(content)
-    assert found == expected
+    assert as_without_the_kernel(content)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        b":fail\tcas\t[1 2]",
+        b':fail\t"cas"\t[1 2]',
+        b":fail\t:cas\t[1 2]\tnil",
+        b":fail\t:cas\t[1 2]\t:unequal",
+        b":fail\t:cas\t:timed-out",
+        b':fail\t:cas\t"timed-out"',
+        b":info\t:cas\ttimed-out",
+    ],
+    ids=str,
+)
+def test_what_a_log_leaves_unsaid_is_understood_as_without_the_kernel(ending: bytes) -> None:
+    f = ending.split(b"\t")[1]
+    assert as_without_the_kernel(b"INFO jepsen.util - 1\t:invoke\t%s\t[1 2]\n1\t%s\n" % (f, ending))
 
 
 @pytest.mark.parametrize("where", [b";%s\n", b"{:f %s}", b'{:f "%s"}', b"{:%s 1}"])

@@ -156,3 +156,15 @@ def test_the_columns_of_its_beginning_are_those_of_a_history_that_ended_there(
     assert History.of_columns(columns, times=nothing, extras={}) == History.of_columns(
         beginning.columns, times=nothing, extras={}
     )
+
+
+def test_an_event_that_cannot_be_added_while_the_columns_are_in_use_leaves_all_as_it_was(
+    make_op: MakeOp,
+) -> None:
+    history = History([make_op(*READ)])
+    before = list(history)
+    with memoryview(history.columns.types), pytest.raises(BufferError):
+        history.append(make_op(1, 3, "ok", "read"))
+    assert list(history) == before
+    history.append(make_op(1, 3, "ok", "read"))
+    assert len(history) == 2

@@ -145,29 +145,33 @@ class History:
         """
         self._check_fields(op)
         index, code, start = op.index, _CODES[op.type], _NONE
-        if op.process == NEMESIS:
-            process = _NEMESIS_COLUMN
+        process = _NEMESIS_COLUMN if op.process == NEMESIS else op.process
+        if process == _NEMESIS_COLUMN:
             if code != _INFO:
                 _refuse(op, f"the nemesis' event is {op.type!r}, expected 'info': it is not a client")
+        elif code == _INVOKE:
+            self._check_free(op)
         else:
-            process = op.process
-            if code == _INVOKE:
-                self._check_free(op)
-                self._open[process] = index
-            else:
-                start = self._check_running(op)
-                del self._open[process]
-                if code == _INFO:
-                    self._ended[process] = index
+            start = self._check_running(op)
         types, processes, partners, fs, values, errors, _, _ = self.columns
+        name = self._names.get(op.f)
+        if name is None:
+            name = self._name(op.f)
+        value = 0 if op.value is None else self._number(op.value)
+        error = 0 if op.error is None else self._number(op.error)
+        types.append(code)  # refused while the history is judged: then nothing was added
         self._times.append(op.time)
-        types.append(code)
         processes.append(process)
         partners.append(start)
-        name = self._names.get(op.f)
-        fs.append(self._name(op.f) if name is None else name)
-        values.append(0 if op.value is None else self._number(op.value))
-        errors.append(0 if op.error is None else self._number(op.error))
+        fs.append(name)
+        values.append(value)
+        errors.append(error)
+        if code == _INVOKE:
+            self._open[process] = index
+        elif start != _NONE:
+            del self._open[process]
+            if code == _INFO:
+                self._ended[process] = index
         if start != _NONE:
             partners[start] = index
         if op.extra:
@@ -175,8 +179,9 @@ class History:
 
     def _name(self, f: str) -> int:
         """Give a new name a number."""
-        self.columns.names.append(sys.intern(f))
-        return self._names.setdefault(f, len(self._names))
+        name = sys.intern(str(f))
+        self.columns.names.append(name)
+        return self._names.setdefault(name, len(self._names))
 
     def _number(self, value: Any) -> int:
         """Give a value's number: one that may change has one of its own each time."""

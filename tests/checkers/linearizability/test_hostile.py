@@ -190,6 +190,35 @@ def test_a_budget_may_be_tiny_or_huge(seconds: float, size: int) -> None:
     assert parts[0].valid is not False
 
 
+def long_ones() -> dict[str, History]:
+    """Right histories of which a descent looks at the budget amid its way, with choices left and without."""
+    alone = [(0, type_, "write", k % 3) for k in range(800) for type_ in ("invoke", "ok")]
+    around: list[tuple[int, str, str, Any]] = [(9, "invoke", "write", 1), (9, "ok", "write", 1)]
+    for k in range(200):
+        before = (k + 1) % 2
+        around += [(who, "invoke", "read", None) for who in range(3)]
+        around += [(9, "invoke", "write", k % 2), (9, "ok", "write", k % 2)]
+        around += [(who, "ok", "read", before) for who in range(3)]
+    return {"one after the other": history(*alone), "reads around writes": history(*around)}
+
+
+LITTLE: dict[str, dict[str, Any]] = {
+    "no time": {"budget": Budget(seconds=1e-6)},
+    "no room": {"budget": Budget(bytes=1)},
+    **{f"{looks} looks": {"effort": looks} for looks in range(1, 7)},
+}
+
+
+@both
+@pytest.mark.parametrize("which", long_ones())
+@pytest.mark.parametrize("little", LITTLE)
+def test_a_budget_that_runs_out_makes_nothing_invalid(which: str, little: str, *, native: bool) -> None:
+    (part,) = check.check_columns(
+        long_ones()[which].columns, models.CasRegister(), native=native, **LITTLE[little]
+    )
+    assert part.valid is not False
+
+
 def test_a_search_can_be_interrupted() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 

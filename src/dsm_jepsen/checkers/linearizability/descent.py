@@ -73,12 +73,13 @@ class Descent:
         stop: asked now and then; true ends it.
 
     Attributes:
-        lacking: there were more operations than it can tell apart: where it is stuck may mean nothing.
+        over: it is of no use to go on, or to look at where it is stuck: it was told to stop, or there were
+            more operations than it can tell apart.
     """
 
     def __init__(self, machine: Machine, problem: Problem, initial: int, stop: Callable[[], bool]) -> None:
         self._order: list[int] = []
-        self.lacking = False
+        self.over = False
         self._machine = machine
         self._problem = problem
         self._stop = stop
@@ -104,7 +105,7 @@ class Descent:
         return self._order if self._outcome.end is End.EXPLAINED else self._furthest
 
     def run(self, patience: int) -> Outcome:
-        """Walk; it is ``STOPPED`` if its patience is at its end. Then it can go on.
+        """Walk; it is ``STOPPED`` if its patience is at its end, and it can go on, or if it is ``over``.
 
         Args:
             patience: how often choices are made otherwise without getting further, in a short history.
@@ -115,7 +116,7 @@ class Descent:
             return self._outcome
         self._begun = True
         while self._at < len(events):
-            if self._at % 1024 == 1023 and self._stop():
+            if self._at % 1024 == 1023 and self._told_to_stop():
                 return self._outcome
             event = events[self._at]
             if event >= 0:
@@ -128,15 +129,20 @@ class Descent:
         self._outcome.end, self._outcome.event = End.EXPLAINED, self._at
         return self._outcome
 
+    def _told_to_stop(self) -> bool:
+        stopped = self._stop()
+        self.over |= stopped
+        return stopped
+
     def _call(self, operation: int) -> bool:
         if self._problem.returns[operation] == NEVER:
             if not self._observes(operation):
                 if len(self._lost) < _OPEN:
                     self._lost.append(operation)
                 else:
-                    self.lacking = True
+                    self.over = True
         elif len(self._open) == _OPEN:
-            self.lacking = True
+            self.over = True
             return False
         else:
             bit = 1
@@ -264,7 +270,7 @@ class Descent:
         events = self._problem.events
         while self._choices:
             self._patience -= max(1, _CHEAP // max(1, len(self._open)))
-            if self._patience < 0 or (len(self._dead) % 256 == 255 and self._stop()):
+            if self._patience < 0 or (len(self._dead) % 256 == 255 and self._told_to_stop()):
                 return False
             choice = self._choices.pop()
             while self._at > choice.at:
@@ -274,7 +280,7 @@ class Descent:
             del self._order[choice.ordered :]
             if self._choose(choice, ~events[choice.at]):
                 return True
-        if self._complete and not self.lacking:
+        if self._complete and not self.over:
             self._outcome.end = End.STUCK
         return False
 

@@ -1,14 +1,13 @@
 """The search: a descent, then sweeps with ever weaker simplifications, until one of them decides.
 
-A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Where it does, the
-return that it cannot explain may be impossible whatever came long before: then that is shown by a sweep over
-the last events alone, from every state.
+A descent follows one explanation, and goes back where it leads nowhere; it gives up soon. Then the whole is
+swept. Where either is stuck, that return may be impossible whatever came long before: then a sweep over the
+last events alone, from every state, shows it.
 
-Else the whole is swept. A sweep that keeps only the best configurations shows, by reaching the end, that a
-history is valid. One in which whatever never returned may happen any number of times shows, by getting stuck,
-that it is not. If that one does not get stuck, either it used nothing more often than there was of it: then
-it is an explanation. Or it did; what it used too often is counted from then on. Meanwhile the beam grows
-until nothing is left out.
+A sweep that keeps only the best configurations shows, by reaching the end, that a history is valid. One in
+which whatever never returned may happen any number of times shows, by getting stuck, that it is not. If that
+one does not get stuck, either it used nothing more often than there was of it: then it is an explanation. Or
+it did; what it used too often is counted from then on. Meanwhile the beam grows until nothing is left out.
 
 ``native/search.hpp`` is the same in C++.
 """
@@ -132,15 +131,15 @@ class Search:
     def _descend(self) -> bool:
         self._descended = True
         descent = Descent(self._machine, self._problem, self._initial, self._stop)
-        for share, back, width in _TRIES:
+        looks_back = bool(self._machine.alike(self._problem, 0, 0))
+        for share, back, width in _TRIES if looks_back else _TRIES[-1:]:
             outcome = descent.run(self._patience // share)
-            if outcome.end is not End.STOPPED or (
-                not descent.lacking and self.impossible(outcome.event, back, width)
-            ):
+            stopped = outcome.end is End.STOPPED
+            if stopped and descent.over:
+                break
+            if not stopped or self.impossible(outcome.event, back, width):
                 self.found = Found(None, outcome.event, outcome.states, descent.order, 1)
                 return self._decided(outcome.end is End.EXPLAINED)
-            if descent.lacking:
-                break
         return False
 
     def impossible(self, event: int, back: int, width: int) -> bool:
