@@ -1,7 +1,8 @@
 """What is known of a model: its symbols and states as numbers, kept from one history to the next.
 
 The native kernel has a class of the same name and shape; this one serves where there is none, and is its
-oracle.
+oracle. Both take a model whose state is one value at its ``assignment``; that its ``step`` says the same is
+seen where all orders are tried, and where a witness is.
 """
 
 from array import array
