@@ -23,6 +23,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
         {},
         "type 'done' is unknown, expected one of invoke, ok, fail",
     ),
+    "a type that is no string": ((1, 4, ["ok"], "read"), {}, "type ['ok'] is unknown"),
     "time going back": ((1, 4, "invoke", "read"), {"time": -1}, "time -1 is before event 0's 0"),
     "time that is not whole": ((1, 4, "invoke", "read"), {"time": 1.5}, "time is 1.5, expected nanoseconds"),
     "time beyond 64 bits": ((1, 4, "invoke", "read"), {"time": 2**63}, "expected nanoseconds"),

@@ -201,7 +201,7 @@ class History:
         index, time, process = op.index, op.time, op.process
         if index != len(self._times):
             _refuse(op, f"expected index {len(self._times)}: number events densely from 0 as they happen")
-        if op.type not in _CODES:
+        if not isinstance(op.type, str) or op.type not in _CODES:
             _refuse(op, f"type {op.type!r} is unknown, expected one of {', '.join(type_names)}")
         if type(time) is not int or not -1 <= time < _NUMBERS:
             _refuse(op, f"time is {time!r}, expected nanoseconds since the run began (-1: not known)")
