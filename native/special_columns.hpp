@@ -154,19 +154,16 @@ class Special {
 inline std::optional<special::Settled> settle_register(const std::vector<sweep::Guarded>& symbols, const Problem& problem, int initial,
                                                        const std::function<void()>& poll) {
   using sweep::Guarded;
-  std::vector<bool> done(symbols.size());
-  for (auto symbol : problem.symbols) {  // most have a value written twice: that is seen soon
-    bool writes = symbols[symbol].test == Guarded::ALWAYS && symbols[symbol].then != Guarded::KEEP;
-    if (writes && done[symbol]) return {};
-    done[symbol] = true;
-  }
-  std::vector<bool> written;
+  std::vector<bool> written(256);  // room for most
   auto first = [&](std::int32_t value) {
     auto at = static_cast<std::size_t>(value);
     if (at >= written.size()) written.resize(std::max(at + 1, 2 * written.size()));
     return !written[at] && (written[at] = true);
   };
+  auto writes = [](const Guarded& does) { return does.test == Guarded::ALWAYS && does.then != Guarded::KEEP; };
   first(initial);
+  for (auto symbol : problem.symbols)  // most have a value written twice: that is seen soon, before anything is set up
+    if (writes(symbols[symbol]) && !first(symbols[symbol].then)) return {};
   special::Intervals known;
   std::vector<std::int32_t> operations;
   for (std::size_t at = 0; at < problem.events.size(); at++) {
@@ -174,12 +171,12 @@ inline std::optional<special::Settled> settle_register(const std::vector<sweep::
     if (one < 0) continue;
     auto& does = symbols[problem.symbols[one]];
     auto end = problem.returns[one] == Problem::NEVER ? special::NEVER : problem.returns[one];
-    bool writes = does.test == Guarded::ALWAYS && does.then != Guarded::KEEP;
+    bool put = writes(does);
     bool reads = does.test == Guarded::EQUALS && does.then == Guarded::KEEP && does.otherwise == sweep::REJECT;
     bool nothing = does.then == Guarded::KEEP && end == special::NEVER;
-    if (writes ? !first(does.then) : !reads && !nothing) return {};
+    if (!put && !reads && !nothing) return {};
     if (nothing) continue;
-    known.add(writes ? special::Role::PUT : special::Role::GET, writes ? does.then : does.value, static_cast<special::Place>(at), end);
+    known.add(put ? special::Role::PUT : special::Role::GET, put ? does.then : does.value, static_cast<special::Place>(at), end);
     operations.push_back(one);
   }
   if (!known.size()) return {};

@@ -187,7 +187,7 @@ def _settled(found: Settled) -> Part:
     return Part(None, found.valid, event, (), order, 1, found.operations, tuple(found.culprits))
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Linearizability:
     """Whether a history can be explained, and what shows it. Evidence is made when it is asked for.
 
@@ -331,7 +331,9 @@ def check_linearizable(
     except Exception:
         refuse_values(history, model)
         raise
-    return Linearizability(
+    # A frozen class sets its fields one by one: that would be a tenth of what a short history takes.
+    result = object.__new__(Linearizability)
+    vars(result).update(
         history=history,
         model=model,
         budget=limit,
@@ -339,3 +341,4 @@ def check_linearizable(
         seconds=monotonic() - began,
         _found=found,
     )
+    return result
