@@ -43,7 +43,7 @@ class Descent {
         call(op);
       else if (auto slot = slot_of_[~op]; done_ >> slot & 1)
         leave(slot);
-      else if (!choose({at_, state_, done_, used_, ordered_}) && !back())
+      else if (!returns(~op) && !back())
         return outcome_;
     }
     outcome_.end = End::EXPLAINED;
@@ -74,8 +74,7 @@ class Descent {
     int state;
     Set done, used;
     std::size_t order;
-    bool returning = false;  // what returns was tried by itself
-    bool leading = true;     // only that is tried after which it is possible
+    bool leading = true;  // only that is tried after which it is possible
     Set tried = 0, tried_lost = 0;
   };
 
@@ -110,21 +109,28 @@ class Descent {
     at_++;
   }
 
-  // Have something take effect that was not tried yet, so that what returns may.
-  bool choose(Choice choice) {
+  // Have what returns take effect, by itself if it can.
+  bool returns(std::int32_t op) {
+    if (dead()) return false;
+    auto after = entered(state_, op);
+    if (after == REJECT) {
+      auto choice = here();
+      return choose(choice);
+    }
+    auto slot = slot_of_[op];
+    bool others = open_ != (done_ | Set{1} << slot) || lost_.size() != static_cast<std::size_t>(std::popcount(used_));
+    if (others && !observes(op)) push(here());
+    take(slot, op, after);
+    leave(slot);
+    return true;
+  }
+
+  Choice here() const { return {at_, state_, done_, used_, ordered_}; }
+
+  // Have something else take effect that was not tried yet, so that what returns may.
+  bool choose(Choice& choice) {
     auto op = ~problem_.events[at_];
     auto slot = slot_of_[op];
-    if (!choice.returning) {
-      if (dead(choice)) return false;
-      choice.returning = true;
-      if (auto after = entered(state_, op); after != REJECT) {
-        bool others = open_ != (done_ | Set{1} << slot) || lost_.size() != static_cast<std::size_t>(std::popcount(used_));
-        if (others && !observes(op)) push(choice);
-        take(slot, op, after);
-        leave(slot);
-        return true;
-      }
-    }
     for (;; choice.leading = false, choice.tried = choice.tried_lost = 0) {
       auto others = open_ & ~done_ & ~observers_ & ~(Set{1} << slot);
       for (Set left = others & ~choice.tried; left; left &= left - 1) {
@@ -233,9 +239,9 @@ class Descent {
     dead_.try_emplace(moment(), *sets_.try_emplace(signed_of(choice.done), signed_of(choice.used), sets_.size()).first, 0);
   }
 
-  bool dead(const Choice& choice) const {
+  bool dead() const {
     if (at_ > outcome_.event) return false;  // nothing was ever stuck there
-    auto* sets = sets_.find(signed_of(choice.done), signed_of(choice.used));
+    auto* sets = sets_.find(signed_of(done_), signed_of(used_));
     return sets && dead_.find(moment(), *sets);
   }
 

@@ -1,6 +1,7 @@
 // A hash table of pairs of numbers: what is asked of it for every operation should cost next to nothing.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -9,6 +10,10 @@
 template <class Value>
 class Flat {
  public:
+  Flat() = default;
+  // expected: how many there may well be; room is made for so many at once
+  explicit Flat(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 8)) {}
+
   // The value of a key, and whether it is new: then it is as given.
   std::pair<Value*, bool> try_emplace(std::int64_t one, std::int64_t other, Value value) {
     if (2 * (count_ + 1) > slots_.size()) grow();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -127,7 +128,7 @@ struct Edit {
 // states are one.
 class Sequences {
  public:
-  Sequences(const std::vector<const Edit*>& symbols, std::string_view initial) : symbols_(symbols) {
+  Sequences(const std::vector<const Edit*>& symbols, std::string_view initial) : symbols_(symbols), states_(symbols.size()), appended_(symbols.size()) {
     states_.number(initial);
     states_.number("\xff");  // UNREAD: no text in UTF-8 is that, and no list of numbers of four bytes
   }
@@ -150,6 +151,8 @@ class Sequences {
   void foresee(const Problem& problem) {
     coming_.assign(problem.events.size(), -1);
     comings_.clear();
+    others_.clear();
+    replacements_.clear();
     std::vector<std::int32_t> calls(problem.symbols.size());
     Lost lost;
     bool losses = false;
@@ -164,15 +167,19 @@ class Sequences {
     std::vector<std::int32_t> replacing, reading;  // return at the event or later
     auto add = [&](std::int32_t read) {
       auto before = [&](auto one) { return calls[one] < problem.returns[read]; };
-      Coming coming{&edit(problem, read).bytes, false, {}, {}};
+      auto& coming = comings_.emplace_back();
+      coming.read = &edit(problem, read).bytes;
+      coming.others.from = others_.size();
+      coming.lost.from = replacements_.size();
       for (auto op : replacing) coming.replaced |= before(op) && coming.read->starts_with(edit(problem, op).bytes);
       for (auto& [size, of] : lost)
         if (auto found = of.find(coming.read->substr(0, size)); found != of.end() && before(found->second))
-          coming.lost.push_back(problem.symbols[found->second]);
-      if (coming.replaced || !coming.lost.empty())
+          replacements_.push_back(problem.symbols[found->second]);
+      coming.lost.to = replacements_.size();
+      if (coming.replaced || coming.lost.from < coming.lost.to)
         for (auto op : reading)
-          if (op != read && before(op)) coming.others.push_back(&edit(problem, op).bytes);
-      comings_.push_back(std::move(coming));
+          if (op != read && before(op)) others_.push_back(&edit(problem, op).bytes);
+      coming.others.to = others_.size();
       return static_cast<std::int32_t>(comings_.size()) - 1;
     };
     std::int32_t next = -1, now = -1;
@@ -190,9 +197,10 @@ class Sequences {
         std::erase_if(reading, later);
         now = add(next);
       } else if (changed || now < 0) {
-        Coming none{nullptr, true, {}, {}};
-        for (auto read : reading) none.others.push_back(&edit(problem, read).bytes);
-        comings_.push_back(std::move(none));
+        auto& none = comings_.emplace_back();
+        none.replaced = true;
+        none.others = {others_.size(), others_.size() + reading.size()};
+        for (auto read : reading) others_.push_back(&edit(problem, read).bytes);
         now = static_cast<std::int32_t>(comings_.size()) - 1;
       }
       changed = false;
@@ -211,8 +219,8 @@ class Sequences {
     auto& coming = comings_[coming_[event]];
     auto begins = [&](auto* read) { return state != UNREAD && read && read->starts_with(states_[state]); };
     if (begins(coming.read)) return state;
-    if (!coming.replaced && std::none_of(coming.lost.begin(), coming.lost.end(), left)) return REJECT;
-    return std::any_of(coming.others.begin(), coming.others.end(), begins) ? state : UNREAD;
+    if (!coming.replaced && std::ranges::none_of(coming.lost.of(replacements_), left)) return REJECT;
+    return std::ranges::any_of(coming.others.of(others_), begins) ? state : UNREAD;
   }
 
   bool hides(int state) const { return state == UNREAD; }
@@ -222,11 +230,18 @@ class Sequences {
  private:
   static constexpr int UNREAD = 1;
 
+  struct Places {  // of some that stand together
+    std::size_t from = 0, to = 0;
+    template <class One>
+    std::span<const One> of(const std::vector<One>& all) const {
+      return {all.data() + from, to - from};
+    }
+  };
   struct Coming {
-    const std::string* read;                 // nullptr: none is called any more
-    bool replaced = false;                   // something that returns may replace the state by how the read begins
-    std::vector<const std::string*> others;  // what is read by others that may come before, if it may be replaced
-    std::vector<std::int32_t> lost;          // symbols of what never returned, and may replace it
+    const std::string* read = nullptr;  // or none is called any more
+    bool replaced = false;              // something that returns may replace the state by how the read begins
+    Places others{};                    // what is read by others that may come before, if it may be replaced
+    Places lost{};                      // symbols of what never returned, and may replace it
   };
   using Lost = std::map<std::size_t, std::unordered_map<std::string, std::int32_t>>;  // by size and operand, the first called
 
@@ -237,6 +252,8 @@ class Sequences {
   Flat<int> appended_;
   std::vector<std::int32_t> coming_;  // by event: place in comings_
   std::vector<Coming> comings_;
+  std::vector<const std::string*> others_;   // of all comings
+  std::vector<std::int32_t> replacements_;
 };
 
 }  // namespace sweep

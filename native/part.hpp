@@ -56,48 +56,62 @@ struct Part {
   Problem problem{};
   std::vector<std::int32_t> invocations{};    // by operation: index of its event
   std::vector<std::int32_t> indexes{};        // by event of the problem: index of the history's
-  int open = 0, widest = 0;                   // operations open at once that return
+  int widest = 0;                             // operations open at once that return
   std::vector<std::int32_t> names{};          // by symbol of the problem: the table's
   std::vector<sweep::Guarded> guarded{};      // VALUE: what they do
   std::vector<const sweep::Edit*> edits{};    // SEQUENCE: what they do
-  std::size_t operations = 0, events = 0;     // that there will be, then that there are
 
   // Be another; the room that there is stays.
   void begin(int value) {
     key = value;
-    open = widest = 0;
-    operations = events = 0;
     names.clear();
     guarded.clear();
     edits.clear();
     problem.facts.clear();
   }
-  void count(bool returns) {
-    operations++;
-    events += returns ? 2 : 1;
+};
+
+// Has a part know its operations, then its events, one after the other. Held by value where there is but one part: what
+// it counts stays in registers.
+class Telling {
+ public:
+  Telling(Part& part, std::size_t operations) : part_(part) {
+    auto& [events, symbols, returns, facts] = part.problem;
+    for (auto* by_operation : {&symbols, &returns, &part.invocations}) by_operation->resize(operations);
+    for (auto* by_event : {&events, &part.indexes}) by_event->resize(2 * operations + 1);  // one is for what does not count
+    symbols_ = symbols.data();
+    returns_ = returns.data();
+    invocations_ = part.invocations.data();
+    events_ = events.data();
+    indexes_ = part.indexes.data();
   }
-  void make_room() {
-    for (auto* by_operation : {&problem.symbols, &problem.returns, &invocations}) by_operation->resize(operations);
-    for (auto* by_event : {&problem.events, &indexes}) by_event->resize(events);
-    operations = events = 0;
-  }
+
   std::int32_t call(std::int32_t index, std::int32_t symbol, bool returns) {
-    problem.symbols[operations] = symbol;
-    problem.returns[operations] = returns ? 0 : Problem::NEVER;
-    invocations[operations] = index;
-    return static_cast<std::int32_t>(operations++);
+    symbols_[called_] = symbol;
+    returns_[called_] = returns ? 0 : Problem::NEVER;
+    invocations_[called_] = index;
+    return called_++;
   }
-  // Told without branches: nobody can foresee whether an event is a call.
+  // Without branches: nobody can foresee whether an event is a call.
   void happened(std::int32_t index, std::int32_t operation, bool called) {
-    auto& end = problem.returns[operation];
+    auto& end = returns_[operation];
     bool returns = end != Problem::NEVER;
-    if (!returns && !called) return;
-    end = called ? end : static_cast<std::int32_t>(events);
-    open += returns ? 2 * called - 1 : 0;
-    widest = std::max(widest, open);
-    problem.events[events] = called ? operation : ~operation;
-    indexes[events++] = index;
+    end = returns & !called ? count_ : end;
+    open_ += returns * (2 * called - 1);
+    widest_ = std::max(widest_, open_);
+    events_[count_] = called ? operation : ~operation;
+    indexes_[count_] = index;
+    count_ += returns | called;
   }
+  void end() {
+    part_.widest = widest_;
+    for (auto* by_event : {&part_.problem.events, &part_.indexes}) by_event->resize(static_cast<std::size_t>(count_));
+  }
+
+ private:
+  Part& part_;
+  std::int32_t *symbols_, *returns_, *invocations_, *events_, *indexes_;
+  std::int32_t called_ = 0, count_ = 0, open_ = 0, widest_ = 0;
 };
 
 }  // namespace python

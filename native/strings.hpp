@@ -1,6 +1,7 @@
 // Strings of bytes, each once, by number.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,9 @@
 
 class Strings {
  public:
+  // expected: how many there may well be; room is made for so many at once
+  explicit Strings(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 8), FREE) { places_.reserve(expected); }
+
   int number(std::string_view bytes) {
     auto start = bytes_.size();
     bytes_.append(bytes);
@@ -63,7 +67,7 @@ class Strings {
   }
 
   void grow() {
-    slots_.assign(slots_.empty() ? 32 : 2 * slots_.size(), FREE);
+    slots_.assign(2 * slots_.size(), FREE);
     for (std::size_t number = 0; number < places_.size(); number++) {
       auto of = static_cast<int>(number);
       slot_of((*this)[of], places_[number].hash) = of;

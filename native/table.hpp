@@ -15,7 +15,8 @@
 
 namespace python {
 
-enum Sign { UNKNOWN, OK, REFUSED };
+enum Sign { UNKNOWN, OK, REFUSED };  // of what never returned, returned and failed, numbered as Type, with INFO as INVOKE
+static_assert(RETURNED % INFO == OK && FAILED % INFO == REFUSED && INFO % INFO == UNKNOWN && !INVOKE);
 
 struct Symbol {  // what a model is told of an operation
   PyObject* f;
@@ -118,45 +119,35 @@ class Table {
 
   // Parts of a history, until there is another.
   std::span<const std::unique_ptr<Part>> parts(const Columns& columns) {
-    std::size_t count = 0;
-    auto made = [this](std::size_t part) -> Part& { return *parts_[part]; };
-    auto begin = [&](int key) {
-      if (count == parts_.size()) parts_.push_back(std::make_unique<Part>());
-      made(count++).begin(key);
-    };
+    for (; count_ > 0; count_--) part_of_[made(count_ - 1).key] = NONE;
     others = false;
     named_.assign(static_cast<std::size_t>(PyList_Size(columns.names)), UNMET);
     items_.are(columns.items);
-    Flat<int> by_key;
-    int last = 0;
     columns.invocations(invocations_);
-    places_.assign(columns.size, {-1, 0});
+    places_.assign(columns.size, {NONE, 0});
+    std::size_t operations = 0;
     for (auto at : invocations_) {
       auto known = meaning(columns, at);
       if (known.symbol < 0) continue;
-      if (!count) begin(known.key);
-      if (made(last).key != known.key) {
-        by_key.try_emplace(made(0).key, 0, 0);
-        auto [place, fresh] = by_key.try_emplace(known.key, 0, static_cast<int>(count));
-        last = *place;
-        if (fresh) begin(known.key);
-      }
-      places_[at] = {last, known.symbol};
-      made(last).count(columns.returns(at));
+      places_[at] = {part_of(known.key), known.symbol};
+      operations++;
     }
-    for (std::size_t part = 0; part < count; part++) made(part).make_room();
-    for (auto at : invocations_)
-      if (auto& place = places_[at]; place.part >= 0) place.number = made(place.part).call(at, place.number, columns.returns(at));
-    for (std::size_t at = 0; at < columns.size; at++) {
-      bool called = columns.types[at] == INVOKE;
-      auto of = called ? static_cast<std::int64_t>(at) : columns.partners[at];
-      if (of < 0) continue;
-      auto place = places_[of];
-      if (place.part >= 0) made(place.part).happened(static_cast<std::int32_t>(at), place.number, called);
+    if (count_ == 1) {
+      Telling telling(made(0), operations);
+      tell(columns, [&](int) -> Telling& { return telling; });
+      telling.end();
+    } else {
+      std::vector<std::size_t> sizes(count_);
+      for (auto at : invocations_)
+        if (auto part = places_[at].part; part != NONE) sizes[part]++;
+      std::vector<Telling> tellings;
+      for (std::size_t part = 0; part < count_; part++) tellings.emplace_back(made(part), sizes[part]);
+      tell(columns, [&](int part) -> Telling& { return tellings[part]; });
+      for (auto& telling : tellings) telling.end();
     }
     if (kind == Kind::ANY) find_out();
-    for (std::size_t part = 0; part < count; part++) name(made(part));
-    return {parts_.data(), count};
+    for (std::size_t part = 0; part < count_; part++) name(made(part));
+    return {parts_.data(), count_};
   }
 
  private:
@@ -164,6 +155,33 @@ class Table {
     int part;
     std::int32_t number;  // of its symbol, then its own in the part
   };
+
+  Part& made(std::size_t part) { return *parts_[part]; }
+
+  // The part of a key; begun, if there is none.
+  int part_of(int key) {
+    if (static_cast<std::size_t>(key) >= part_of_.size()) part_of_.resize(std::max<std::size_t>(key + 1, 2 * part_of_.size()), NONE);
+    if (part_of_[key] == NONE) {
+      if (count_ == parts_.size()) parts_.push_back(std::make_unique<Part>());
+      made(count_).begin(key);
+      part_of_[key] = static_cast<int>(count_++);
+    }
+    return part_of_[key];
+  }
+
+  // Tell parts what was called and what happened. telling(part): who does.
+  template <class Of>
+  void tell(const Columns& columns, Of telling) {
+    for (auto at : invocations_)
+      if (auto& place = places_[at]; place.part != NONE) place.number = telling(place.part).call(at, place.number, columns.returns(at));
+    for (std::size_t at = 0; at < columns.size; at++) {
+      bool called = columns.types[at] == INVOKE;
+      auto of = called ? static_cast<std::int64_t>(at) : columns.partners[at];
+      if (of < 0) continue;
+      auto place = places_[of];
+      if (place.part != NONE) telling(place.part).happened(static_cast<std::int32_t>(at), place.number, called);
+    }
+  }
 
   // Number a part's symbols by themselves: a table may know many that are not its.
   void name(Part& part) {
@@ -190,7 +208,7 @@ class Table {
     int key, symbol;  // symbol -1: not judged, or did not happen
   };
 
-  static constexpr int UNMET = -1, OTHER = -2;
+  static constexpr int UNMET = -1, OTHER = -2, NONE = -1;
 
   Known meaning(const Columns& columns, std::int32_t at) {
     auto name = named(columns, columns.fs[at]);
@@ -198,18 +216,10 @@ class Table {
       others = true;
       return {0, -1};
     }
-    auto partner = columns.partners[at];
-    auto type = partner < 0 ? std::uint8_t{INFO} : columns.types[partner];
-    auto sign = UNKNOWN;
-    auto result = nothing_;
-    if (type == RETURNED) {
-      sign = OK;
-      result = items_.number(columns.values[partner], values);
-    } else if (type == FAILED) {
-      sign = REFUSED;
-      result = refused(items_.number(columns.errors[partner], values));
-      if (result < 0) return {0, -1};
-    }
+    auto end = columns.partners[at] < 0 ? at : columns.partners[at];
+    auto sign = static_cast<Sign>(columns.types[end] % INFO);
+    auto given = (sign == REFUSED ? columns.errors : columns.values)[end];
+    auto result = sign == UNKNOWN ? nothing_ : items_.number(given, values);
     auto argument = items_.number(columns.values[at], values);
     auto told = std::int64_t{name} << 34 | std::int64_t{sign} << 32 | argument;  // no table knows 2^29 values
     if (auto* known = known_.find(told, result)) return *known;
@@ -296,7 +306,8 @@ class Table {
     return *number;
   }
 
-  Known define(const Symbol& symbol) {
+  Known define(Symbol symbol) {
+    if (symbol.sign == REFUSED && (symbol.result = refused(symbol.result)) < 0) return {0, -1};
     if (auto known = plain(symbol); known.symbol >= 0) return known;
     auto sign = owned(PyLong_FromLong(symbol.sign));
     auto meaning = call(define_, symbol.f, values.object(symbol.argument), sign.it, values.object(symbol.result));
@@ -352,6 +363,8 @@ class Table {
   int nothing_ = 0;
   // Of the columns: made anew for each, in the room that there is.
   std::vector<std::unique_ptr<Part>> parts_;
+  std::size_t count_ = 0;     // of those that are in use
+  std::vector<int> part_of_;  // by key's number: which, or NONE
   std::vector<std::int32_t> invocations_;
   std::vector<Place> places_;  // by invocation
   std::vector<int> named_;     // by place in names: number, UNMET or OTHER

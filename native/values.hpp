@@ -16,8 +16,9 @@ class Values {
   explicit Values(PyObject* canonical) : canonical_(borrowed(canonical)), strings_(owned(PyDict_New())), others_(owned(PyDict_New())) {}
 
   int number(PyObject* value) {
-    auto& met = met_[reinterpret_cast<std::uintptr_t>(value) / 16 % met_.size()];
+    auto& met = place(value);
     if (met.first.it == value) return met.second;
+    if (PyList_CheckExact(value)) return list(value);
     if (PyLong_CheckExact(value) || (PyLong_Check(value) && !PyBool_Check(value))) {
       int overflow = 0;
       auto integer = PyLong_AsLongLongAndOverflow(value, &overflow);
@@ -32,9 +33,7 @@ class Values {
     if (value == Py_None) return meet(met, value, in(others_, value, value));
     if (PyUnicode_Check(value)) return number(owned(PyUnicode_FromObject(value)).it);
     if (PyTuple_Check(value)) return number(owned(PySequence_List(value)).it);
-    if (PyList_Check(value) && PyList_Size(value) <= LISTED) return list(value);
-    auto key = call(canonical_, value);
-    return in(others_, key.it, value);
+    return PyList_Check(value) ? list(value) : other(value);
   }
 
   // The two values of a list of two; nullptr if it is something else.
@@ -57,21 +56,33 @@ class Values {
     met = {borrowed(value), number};
     return number;
   }
-  int list(PyObject* value) {
+  Met& place(PyObject* value) { return met_[reinterpret_cast<std::uintptr_t>(value) / 16 % met_.size()]; }
+  // The number of an item of a list; nothing is kept of one that was met.
+  int inner(PyObject* list, Py_ssize_t at) {
+    auto* value = PyList_GetItem(list, at);
+    if (auto& met = place(value); value && met.first.it == value) return met.second;
     Deeper deeper;
+    return number(borrowed(value).it);
+  }
+  int list(PyObject* value) {
     auto size = PyList_Size(value);
+    if (size > LISTED) return other(value);
     std::int64_t begins = 0;  // its length and first item, or that and all but the last
     int first = -1, last = -1;
     for (Py_ssize_t at = 0; at < size; at++) {
       if (at == 1) begins = size << 32 | (first = last);
       if (at > 1) begins = -1 - *beginnings_.try_emplace(begins, last, static_cast<int>(beginnings_.size())).first;
-      last = number(item(value, at).it);
+      last = inner(value, at);
     }
     if (size == 1) begins = 1;
     auto [found, fresh] = lists_.try_emplace(begins, last, 0);
     if (fresh) *found = add(value);
     if (fresh && size == 2) halves_.try_emplace(*found, 0, {first, last});
     return *found;
+  }
+  int other(PyObject* value) {
+    auto key = call(canonical_, value);
+    return in(others_, key.it, value);
   }
   int in(const Ref& dict, PyObject* key, PyObject* value) {
     auto known = look(dict, key);
