@@ -109,25 +109,16 @@ def check_columns(
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.
     """
-    found = _found(
-        columns,
-        model,
-        budget=budget or _USUAL,
-        native=native,
-        others=others,
-        effort=effort,
-        patience=patience,
-    )
+    found = _found(columns, model, budget or _USUAL, others, native, effort, patience)
     return [found] if isinstance(found, Part) else [_part(answer) for answer in found]
 
 
 def _found(
     columns: Columns,
     model: AnyModel,
-    *,
     budget: Budget,
-    native: bool = True,
-    others: bool = True,
+    others: bool,  # noqa: FBT001  by place: a short history takes little longer than naming them would
+    native: bool = True,  # noqa: FBT001, FBT002
     effort: int = 0,
     patience: int = PATIENCE,
 ) -> Part | list[twin.Answer]:
@@ -140,29 +131,23 @@ def _found(
         if settled is not None:
             return _settled(settled)
     if native:
+        table = asked.table()
         try:
-            return _with_kernel(asked, columns, budget, others=others, effort=effort, patience=patience)
+            answers: list[twin.Answer] | None = table.check(
+                columns, budget.seconds, budget.bytes, others, effort, patience
+            )
         except OverflowError:  # more is open at once than the kernel's masks can hold: 4096 operations
-            if not others:
-                refuse_others(columns, asked.model)
+            answers = None
+        else:
+            asked.keep(table, len(columns.types))
+        if answers is not None:
+            return answers
+        if not others:
+            refuse_others(columns, asked.model)
     end, looks = monotonic() + budget.seconds, count(1)
     return twin.Table(Meaning(asked.model)).check(
         columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks), patience
     )
-
-
-def _with_kernel(
-    asked: Ready, columns: Columns, limit: Budget, *, others: bool, effort: int, patience: int
-) -> list[twin.Answer]:
-    table = asked.table()
-    answers: list[twin.Answer] | None = table.check(
-        columns, limit.seconds, limit.bytes, others, effort, patience
-    )
-    if answers is None:
-        refuse_others(columns, asked.model)
-        raise AssertionError("the kernel met an operation that the model judges, and does not judge")
-    asked.keep(table, len(columns.types))
-    return answers
 
 
 _VERDICTS = (True, False, None)
@@ -325,7 +310,7 @@ def check_linearizable(
     limit = budget or _USUAL
     began = monotonic()
     try:
-        found = _found(history.columns, model, budget=limit, others=others)
+        found = _found(history.columns, model, limit, others)
     except MisfitError:
         raise
     except Exception:
