@@ -25,8 +25,12 @@ class BuildKernel(build_ext):
         if self.compiler.compiler_type == "msvc":
             ext.extra_compile_args = ["/std:c++20", "/O2", "/EHsc"]
         else:
-            ext.extra_compile_args = ["-std=c++20", "-O3", "-g0", "-fvisibility=hidden", "-pthread"]
-            ext.extra_link_args = ["-pthread"] + (["-Wl,-s"] if sys.platform == "linux" else [])
+            hidden = ["-fvisibility=hidden", "-fvisibility-inlines-hidden"]
+            ext.extra_compile_args = ["-std=c++20", "-O3", "-g0", *hidden, "-pthread"]
+            ext.extra_link_args = ["-pthread"]
+            if sys.platform == "linux":
+                ext.extra_compile_args += ["-fno-plt"]
+                ext.extra_link_args += ["-Wl,-s"]
         try:
             super().build_extension(ext)
         except Exception:

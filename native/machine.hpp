@@ -156,14 +156,17 @@ class Sequences {
     std::vector<std::int32_t> calls(problem.symbols.size());
     Lost lost;
     bool losses = false;
+    std::size_t reads = 0;
     for (std::size_t at = 0; at < problem.events.size(); at++)
       if (auto op = problem.events[at]; op >= 0) {
         calls[op] = static_cast<std::int32_t>(at);
+        reads += edit(problem, op).kind == Edit::READS;
         if (problem.returns[op] != Problem::NEVER) continue;
         losses |= !(edit(problem, op).facts() & OBSERVES);
         if (edit(problem, op).kind == Edit::REPLACES)
           lost[edit(problem, op).bytes.size()].try_emplace(edit(problem, op).bytes, op);
       }
+    comings_.reserve(2 * reads + 2);
     std::vector<std::int32_t> replacing, reading;  // return at the event or later
     auto add = [&](std::int32_t read) {
       auto before = [&](auto one) { return calls[one] < problem.returns[read]; };

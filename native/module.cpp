@@ -254,9 +254,9 @@ Ref judge(Table& table, const Columns& columns, const Limit& limit) {
     auto* place = reinterpret_cast<std::int32_t*>(PyBytes_AsString(order.it));
     for (auto op : verdict.order) *place++ = part.invocations[op];
     bool inside = static_cast<std::size_t>(verdict.event) < part.indexes.size();
-    auto one = owned(Py_BuildValue("(OiiOOnn)", table.values.object(part.key), static_cast<int>(verdict.kind),
-                                   inside ? part.indexes[verdict.event] : -1, states.it, order.it,
-                                   static_cast<Py_ssize_t>(verdict.widest), static_cast<Py_ssize_t>(part.invocations.size())));
+    auto integer = [](auto value) { return owned(PyLong_FromSsize_t(static_cast<Py_ssize_t>(value))); };
+    auto one = tuple(borrowed(table.values.object(part.key)), integer(verdict.kind), integer(inside ? part.indexes[verdict.event] : -1),
+                     std::move(states), std::move(order), integer(verdict.widest), integer(part.invocations.size()));
     if (PyList_Append(told.it, one.it) < 0) throw PythonError{};
   }
   return told;

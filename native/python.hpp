@@ -69,6 +69,14 @@ Ref call(const Ref& function, Arguments... arguments) {
   return owned(PyObject_CallFunctionObjArgs(function.it, arguments..., nullptr));
 }
 
+template <class... Items>
+Ref tuple(Items... items) {
+  auto made = owned(PyTuple_New(sizeof...(items)));
+  Py_ssize_t at = 0;
+  (PyTuple_SetItem(made.it, at++, std::exchange(items.it, nullptr)), ...);  // of a new one: cannot fail
+  return made;
+}
+
 // What a dictionary says of a key, or -1.
 inline int look(const Ref& dict, PyObject* key) {
   auto* known = PyDict_GetItemWithError(dict.it, key);

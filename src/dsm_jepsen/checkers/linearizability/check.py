@@ -16,7 +16,7 @@ from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.linearizability.evidence import Counterexample, counterexample
 from dsm_jepsen.checkers.linearizability.fitting import MisfitError, refuse_others, refuse_values
 from dsm_jepsen.checkers.linearizability.meaning import Meaning
-from dsm_jepsen.checkers.linearizability.ready import Ready, kernel, ready
+from dsm_jepsen.checkers.linearizability.ready import kernel, ready
 from dsm_jepsen.checkers.linearizability.special import Settled, settle_columns
 from dsm_jepsen.checkers.linearizability.witness import explains, merged
 from dsm_jepsen.checkers.models import AnyModel, deterministic
@@ -109,7 +109,7 @@ def check_columns(
     Raises:
         MisfitError: ``others`` is false, and there are operations that the model does not judge.
     """
-    found = _found(columns, model, budget or _USUAL, others, native, effort, patience)
+    found = _found(columns, model, budget or _USUAL, others, native=native, effort=effort, patience=patience)
     return [found] if isinstance(found, Part) else [_part(answer) for answer in found]
 
 
@@ -117,8 +117,9 @@ def _found(
     columns: Columns,
     model: AnyModel,
     budget: Budget,
-    others: bool,  # noqa: FBT001  by place: a short history takes little longer than naming them would
-    native: bool = True,  # noqa: FBT001, FBT002
+    others: bool,
+    *,
+    native: bool = True,
     effort: int = 0,
     patience: int = PATIENCE,
 ) -> Part | list[twin.Answer]:
