@@ -25,6 +25,7 @@ class Descent {
   Descent(Machine& machine, const Problem& problem, int initial, const Limits& limits)
       : machine_(machine), problem_(problem), limits_(limits), slot_of_(problem.symbols.size()), state_(initial),
         order_(problem.symbols.size()) {
+    choices_.reserve(16);  // one piece of memory where there would be five
     if constexpr (!FORESEES) return;
     losses_.resize(problem.facts.size());
     for (std::size_t op = 0; op < problem.symbols.size(); op++) losses_[problem.symbols[op]] += problem.returns[op] == Problem::NEVER;

@@ -12,7 +12,10 @@
 class Strings {
  public:
   // expected: how many there may well be; room is made for so many at once
-  explicit Strings(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 8), FREE) { places_.reserve(expected); }
+  explicit Strings(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 8), FREE) {
+    places_.reserve(expected);
+    bytes_.reserve(512);
+  }
 
   int number(std::string_view bytes) {
     auto start = bytes_.size();
