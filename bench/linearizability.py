@@ -225,6 +225,8 @@ def main() -> None:
         "corpus": lambda: corpus.measured(Path(asked.corpus)) if asked.corpus else None,
     }
     for part in asked.parts.split(","):
+        if part not in parts:
+            parser.error(f"--parts {part}: expected some of {','.join(parts)}")
         parts[part]()
 
 
