@@ -69,7 +69,7 @@ class Descent {
  private:
   using Set = std::uint64_t;  // of slots, or of places in lost_
 
-  // A moment at which an operation has to take effect, and what was tried there.
+  // A moment at which an operation has to take effect, and what was tried there; the operation by itself always was.
   struct Choice {
     std::int32_t at;
     int state;

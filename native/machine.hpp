@@ -166,7 +166,7 @@ class Sequences {
         if (edit(problem, op).kind == Edit::REPLACES)
           lost[edit(problem, op).bytes.size()].try_emplace(edit(problem, op).bytes, op);
       }
-    comings_.reserve(2 * reads + 2);
+    comings_.reserve(2 * reads + 2);  // a read's call and its return change what comes, little else does
     std::vector<std::int32_t> replacing, reading;  // return at the event or later
     reading.reserve(16);
     auto add = [&](std::int32_t read) {
@@ -223,8 +223,10 @@ class Sequences {
     auto& coming = comings_[coming_[event]];
     auto begins = [&](auto* read) { return state != UNREAD && read && read->starts_with(states_[state]); };
     if (begins(coming.read)) return state;
-    if (!coming.replaced && std::ranges::none_of(coming.lost.of(replacements_), left)) return REJECT;
-    return std::ranges::any_of(coming.others.of(others_), begins) ? state : UNREAD;
+    auto lost = coming.lost.of(replacements_);
+    if (!coming.replaced && std::none_of(lost.begin(), lost.end(), left)) return REJECT;
+    auto others = coming.others.of(others_);
+    return std::any_of(others.begin(), others.end(), begins) ? state : UNREAD;
   }
 
   bool hides(int state) const { return state == UNREAD; }
@@ -256,8 +258,8 @@ class Sequences {
   Flat<int> appended_;
   std::vector<std::int32_t> coming_;  // by event: place in comings_
   std::vector<Coming> comings_;
-  std::vector<const std::string*> others_;   // of all comings
-  std::vector<std::int32_t> replacements_;
+  std::vector<const std::string*> others_;  // of all comings
+  std::vector<std::int32_t> replacements_;  // that were lost, of all comings
 };
 
 }  // namespace sweep

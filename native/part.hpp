@@ -71,8 +71,8 @@ struct Part {
   }
 };
 
-// Has a part know its operations, then its events, one after the other. Held by value where there is but one part: what
-// it counts stays in registers.
+// Has a part know its operations, then its events, one after the other. A local one, where there is but one part, counts
+// in registers.
 class Telling {
  public:
   Telling(Part& part, std::size_t operations) : part_(part) {
@@ -96,7 +96,7 @@ class Telling {
   void happened(std::int32_t index, std::int32_t operation, bool called) {
     auto& end = returns_[operation];
     bool returns = end != Problem::NEVER;
-    end = returns & !called ? count_ : end;
+    end = (returns & !called) ? count_ : end;
     open_ += returns * (2 * called - 1);
     widest_ = std::max(widest_, open_);
     events_[count_] = called ? operation : ~operation;

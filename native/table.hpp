@@ -220,6 +220,7 @@ class Table {
     auto sign = static_cast<Sign>(columns.types[end] % INFO);
     auto given = (sign == REFUSED ? columns.errors : columns.values)[end];
     auto result = sign == UNKNOWN ? nothing_ : items_.number(given, values);
+    if (sign == REFUSED && (result = refused(result)) < 0) return {0, -1};
     auto argument = items_.number(columns.values[at], values);
     auto told = std::int64_t{name} << 34 | std::int64_t{sign} << 32 | argument;  // no table knows 2^29 values
     if (auto* known = known_.find(told, result)) return *known;
@@ -248,7 +249,7 @@ class Table {
   // What a common operation does; no symbol if the model has to be asked after all.
   Known plain(Symbol symbol) {
     auto verb = look(verbs_, symbol.f);
-    if (verb < 0) return {0, -1};
+    if (verb < 0 || (symbol.sign == REFUSED && static_cast<Verb>(verb) != Verb::SWAPS)) return {0, -1};
     auto key = nothing_;
     if (keyed_) {
       auto* argument = values.halves(symbol.argument);
@@ -306,8 +307,7 @@ class Table {
     return *number;
   }
 
-  Known define(Symbol symbol) {
-    if (symbol.sign == REFUSED && (symbol.result = refused(symbol.result)) < 0) return {0, -1};
+  Known define(const Symbol& symbol) {
     if (auto known = plain(symbol); known.symbol >= 0) return known;
     auto sign = owned(PyLong_FromLong(symbol.sign));
     auto meaning = call(define_, symbol.f, values.object(symbol.argument), sign.it, values.object(symbol.result));

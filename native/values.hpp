@@ -57,7 +57,7 @@ class Values {
     return number;
   }
   Met& place(PyObject* value) { return met_[reinterpret_cast<std::uintptr_t>(value) / 16 % met_.size()]; }
-  // The number of an item of a list; nothing is kept of one that was met.
+  // The number of an item of a list. One that was met is only looked at: no reference is needed.
   int inner(PyObject* list, Py_ssize_t at) {
     auto* value = PyList_GetItem(list, at);
     if (auto& met = place(value); value && met.first.it == value) return met.second;

@@ -183,7 +183,8 @@ _CONTEXTS = [_shown(version, state) for version in range(4) for state in "ABC"]
 _WAYS = [Refused(kind, seen) for kind in ("not-applicable", "lost-race") for seen in _CONTEXTS]
 _EMPTY = Refused("empty")
 _REGISTER = [("write", value, [value]) for value in (1, True, [2])]
-_CAS = [("cas", [old, new], [[old, new], Refused("unequal")]) for old, new in ((0, 1), (1, 2), (2, 0))]
+_UNEQUAL = Refused("unequal")
+_CAS = [("cas", [old, new], [[old, new], _UNEQUAL]) for old, new in ((0, 1), (1, 2), (2, 0))]
 _LOCK = [(f, {"client": who}, [None]) for f in ("acquire", "release") for who in ("x", "y")]
 _FENCED = [
     (
@@ -201,16 +202,16 @@ _QUEUE = [("enqueue", value, [None]) for value in (1, 2)] + [("dequeue", None, [
 ALPHABETS = {
     "register": Alphabet(models.Register(), [("read", None, [None, 1, True, [2], 3])] * 2 + _REGISTER),
     "cas-register": Alphabet(
-        models.CasRegister(), [*_CAS, ("write", 0, [0]), ("read", None, [None, 0, 1, 2])]
+        models.CasRegister(), [*_CAS, ("write", 0, [0, 0, _UNEQUAL]), ("read", None, [None, 0, 1, 2])]
     ),
     "cas-register from 0": Alphabet(
-        models.CasRegister(0), [*_CAS, ("write", None, [None]), ("read", None, [None, 0, 1, 2])]
+        models.CasRegister(0), [*_CAS, ("write", None, [None]), ("read", None, [None, 0, 1, 2, _UNEQUAL])]
     ),
     "registers": Alphabet(
         models.Registers(0),
         [("read", [key, None], [[key, value] for value in (None, 0, 1)]) for key in "xy"]
-        + [("write", [key, 1], [[key, 1]]) for key in "xy"]
-        + [("cas", ["x", [1, 0]], [["x", [1, 0]], Refused("unequal")])],
+        + [("write", [key, 1], [[key, 1], [key, 1], _UNEQUAL]) for key in "xy"]
+        + [("cas", ["x", [1, 0]], [["x", [1, 0]], _UNEQUAL])],
     ),
     "multi-register": Alphabet(
         models.MultiRegister({"x": 0}),
@@ -254,7 +255,7 @@ ALPHABETS = {
     "unordered queue by choice": Alphabet(Choosy(3), _QUEUE),
     "stack": Alphabet(
         models.Stack(),
-        [("push", value, [None]) for value in (1, 2)] + [("pop", None, [1, 2, None, _EMPTY])] * 2,
+        [("push", 1, [None]), ("push", 2, [None, None, _EMPTY])] + [("pop", None, [1, 2, None, _EMPTY])] * 2,
     ),
     "key-value": Alphabet(
         models.KeyValue(),

@@ -18,6 +18,7 @@ from dsm_jepsen.checkers.linearizability.descent import PATIENCE
 from dsm_jepsen.checkers.models import (
     REJECT,
     UNKNOWN,
+    CasRegister,
     Keyed,
     KeyValue,
     NonDeterministic,
@@ -229,6 +230,20 @@ def test_kernel_and_twin_say_what_trying_all_orders_says(
             assert first is not None
             foresees = isinstance(model, OneSequence)  # that a coming read will be impossible
             assert part.event <= first if foresees else part.event == first
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize(("read", "valid"), [(None, True), (1, False)])
+def test_a_write_that_was_refused_did_not_happen(read: Any, *, valid: bool, native: bool) -> None:
+    history = History(
+        [
+            Op(index=0, time=0, type="invoke", process=0, f="write", value=1),
+            Op(index=1, time=1, type="fail", process=0, f="write", value=1, error=["unequal"]),
+            Op(index=2, time=2, type="invoke", process=1, f="read"),
+            Op(index=3, time=3, type="ok", process=1, f="read", value=read),
+        ]
+    )
+    assert judged(check_columns(history.columns, CasRegister(), native=native)) is valid
 
 
 @tried

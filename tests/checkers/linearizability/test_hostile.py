@@ -98,6 +98,13 @@ def test_a_value_without_end_is_refused(value: Any, *, native: bool) -> None:
 
 
 @both
+@pytest.mark.parametrize("value", [nested(100_000), endless()], ids=["deep", "endless"])
+def test_a_value_of_what_did_not_happen_is_not_looked_at(value: Any, *, native: bool) -> None:
+    failed = history((0, "invoke", "write", value), (0, "fail", "write", value))
+    assert not check_parts(failed, models.CasRegister(), native=native)
+
+
+@both
 @pytest.mark.parametrize(
     ("methods", "error"),
     [

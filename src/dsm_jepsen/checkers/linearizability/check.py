@@ -133,18 +133,18 @@ def _found(
             return _settled(settled)
     if native:
         table = asked.table()
+        answers: list[twin.Answer] | None
         try:
-            answers: list[twin.Answer] | None = table.check(
-                columns, budget.seconds, budget.bytes, others, effort, patience
-            )
+            answers = table.check(columns, budget.seconds, budget.bytes, others, effort, patience)
         except OverflowError:  # more is open at once than the kernel's masks can hold: 4096 operations
-            answers = None
+            if not others:
+                refuse_others(columns, asked.model)
         else:
             asked.keep(table, len(columns.types))
-        if answers is not None:
-            return answers
-        if not others:
+            if answers is not None:
+                return answers
             refuse_others(columns, asked.model)
+            raise AssertionError("the kernel met an operation that the model judges, and does not judge")
     end, looks = monotonic() + budget.seconds, count(1)
     return twin.Table(Meaning(asked.model)).check(
         columns, lambda: monotonic() > end or 0 < effort < 4 * next(looks), patience
