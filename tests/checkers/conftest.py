@@ -255,7 +255,7 @@ ALPHABETS = {
     "unordered queue by choice": Alphabet(Choosy(3), _QUEUE),
     "stack": Alphabet(
         models.Stack(),
-        [("push", 1, [None]), ("push", 2, [None, None, _EMPTY])] + [("pop", None, [1, 2, None, _EMPTY])] * 2,
+        [("push", 1, [None]), ("push", 2, [None, None, _EMPTY]), *[("pop", None, [1, 2, None, _EMPTY])] * 2],
     ),
     "key-value": Alphabet(
         models.KeyValue(),
