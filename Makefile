@@ -41,7 +41,7 @@ containers: $(VENV)/.dev  ## Run the paper's scenarios in five containers, on et
 	scripts/containers $(BIN)/dsm-jepsen
 
 fuzz: $(VENV)/.dev  ## Try 20,000 histories per model: kernel, twin, and all orders must agree
-	DSM_JEPSEN_FUZZ=20000 $(BIN)/python -m pytest -q $(TWO) \
+	DSM_JEPSEN_FUZZ=20000 $(BIN)/python -m pytest -q $(TWO) --timeout 3600 \
 	  tests/checkers/linearizability/test_agreement.py \
 	  tests/checkers/linearizability/test_generated_histories.py \
 	  tests/checkers/linearizability/test_special_cases.py

@@ -202,7 +202,6 @@ tapes = st.binary(min_size=60, max_size=60)
 tried = settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("lies", [False, True], ids=["right", "corrupted"])
 @pytest.mark.parametrize("losses", [False, True], ids=["all return", "some lost"])
 @tried

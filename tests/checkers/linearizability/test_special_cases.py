@@ -197,7 +197,6 @@ def first_or_later(settled: Settled, event: int) -> bool:
     return settled.event == event if settled.exact else settled.event >= event
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", KINDS)
 @given(rng=st.randoms(use_true_random=False), size=st.integers(1, 14))
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -221,7 +220,6 @@ def test_a_special_case_says_the_same_as_the_search(name: str, rng: Random, size
     assert searched(only(history, kind, settled.culprits), kind.model)[0] is not True
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", KINDS)
 @given(rng=st.randoms(use_true_random=False), size=st.integers(1, 60))
 @settings(max_examples=EXAMPLES, deadline=None)
