@@ -44,7 +44,7 @@ class Descent {
         call(op);
       else if (auto slot = slot_of_[~op]; done_ >> slot & 1)
         leave(slot);
-      else if (!returns(~op) && !back())
+      else if (!arrive(~op) && !back())
         return outcome_;
     }
     outcome_.end = End::EXPLAINED;
@@ -110,8 +110,8 @@ class Descent {
     at_++;
   }
 
-  // Have what returns take effect, by itself if it can.
-  bool returns(std::int32_t op) {
+  // At its return an operation has to take effect: by itself, if it can.
+  bool arrive(std::int32_t op) {
     if (dead()) return false;
     auto after = entered(state_, op);
     if (after == REJECT) {

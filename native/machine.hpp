@@ -168,7 +168,7 @@ class Sequences {
       }
     comings_.reserve(2 * reads + 2);  // a read's call and its return change what comes, little else does
     std::vector<std::int32_t> replacing, reading;  // return at the event or later
-    reading.reserve(16);
+    reading.reserve(16);  // it grows one by one
     auto add = [&](std::int32_t read) {
       auto before = [&](auto one) { return calls[one] < problem.returns[read]; };
       auto& coming = comings_.emplace_back();

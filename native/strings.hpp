@@ -1,6 +1,7 @@
 // Strings of bytes, each once, by number.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,7 @@ class Strings {
   // expected: how many there may well be; room is made for so many at once
   explicit Strings(std::size_t expected) : slots_(std::bit_ceil(2 * expected + 8), FREE) {
     places_.reserve(expected);
-    bytes_.reserve(512);
+    bytes_.reserve(std::min<std::size_t>(16 * expected, 512));
   }
 
   int number(std::string_view bytes) {
